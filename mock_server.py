@@ -67,7 +67,7 @@ import time
 import unicodedata
 import warnings
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict, deque
 from datetime import datetime
 from email.utils import formatdate, parsedate_to_datetime
@@ -6249,6 +6249,142 @@ def field_lines(headers: Headers) -> bytes:
 def head_bytes(status: int, headers: Headers) -> bytes:
     """Status line and headers, without the empty line."""
     return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
+
+
+# === kept ====================================================================
+# What is kept of an answer while it goes out: references to what was written, within bounds.
+
+# May ask the clock.
+
+
+ANSWERS_ROOM = 16 * 1024 * 1024  # bytes of memory of all answers, of what the journal may take
+MOST_PIECES = 256  # that are kept apart
+PIECE_SIZE = 50  # about what the objects of one take
+MOMENT_SIZE = 120  # and those of a moment
+PORTION = 4096  # bytes by which an answer that is under way may be larger than was told
+SAME_TIME = 0.001  # seconds; what follows sooner went out at the same time, for all who look
+
+Moment = Tuple[int, float]  # so many bytes of an answer were out then, by the monotonic clock
+
+
+class Kept:
+    """What went out of one answer, head and body as they were written: the first 64 KiB.
+
+    Nothing is copied but what is cut off there, or was written in many pieces.  `tell` is told
+    when it has become larger; `holders` are the entries of the journal that show it."""
+
+    __slots__ = (
+        *("pieces", "room", "head", "since", "moments", "size", "told", "tell", "holders"),
+        "is_lent",
+    )
+
+    def __init__(self, since: float = 0.0, tell: Optional[Callable[[Kept], None]] = None) -> None:
+        self.pieces: List[bytes] = []
+        self.room = JOURNAL_BODY
+        self.head = 0  # bytes of what was written that are the answer's head
+        self.since = since  # when the request came, by the monotonic clock
+        self.moments: List[Moment] = []
+        self.size = 0
+        self.told = 0
+        self.tell = tell
+        self.holders = 0
+        self.is_lent = False  # whether somebody else keeps it, too, and counts it
+
+    def add(self, step: Send) -> None:
+        """Keep what is about to be written, as far as there is room."""
+        room = self.room
+        if not room:
+            return
+        data = step.data
+        self.head += step.head
+        if len(data) > room:
+            data = data[:room]
+        pieces = self.pieces
+        pieces.append(data)
+        self.room = room - len(data)
+        self.size += len(data) + PIECE_SIZE
+        if step.ends or len(pieces) > 1:
+            self.note()
+        if self.size > self.told + PORTION and self.tell:
+            self.tell(self)
+
+    def note(self) -> None:
+        """Note when this is written."""
+        if len(self.pieces) > MOST_PIECES:
+            self.size -= PIECE_SIZE * (len(self.pieces) - 1)
+            self.pieces = [b"".join(self.pieces)]
+        out, now, moments = JOURNAL_BODY - self.room, time.monotonic(), self.moments
+        if moments and now - moments[-1][1] < SAME_TIME:
+            moments[-1] = out, moments[-1][1]
+            return
+        moments.append((out, now))
+        self.size += MOMENT_SIZE
+
+    def drop(self) -> None:
+        """Keep none of it any longer."""
+        self.pieces, self.moments = [], []
+        self.room = self.size = self.told = 0
+
+    def written(self, moment: float, number: str) -> Tuple[bytes, bytes]:
+        """Head and body that were written at this moment in answer to the request with this id, as
+        far as they are kept."""
+        data = b"".join(self.pieces)
+        return data[: self.head], data[self.head :]
+
+
+# Where an answer is shown to nobody.
+NOTHING_KEPT = Kept()
+NOTHING_KEPT.room = 0
+NOTHING_KEPT.is_lent = True
+
+
+class KeptAnswers:
+    """All answers that are kept for the journal, within bounds: the oldest goes first.
+
+    Its users hold the journal's lock."""
+
+    def __init__(self) -> None:
+        self.used = 0  # bytes of memory
+        self.order: Deque[Kept] = deque()  # as they came; those that went may still be in it
+        self.gone = 0  # of those
+
+    def count(self, kept: Kept) -> None:
+        """Count how large an answer has become, if an entry shows it."""
+        if kept.is_lent or not kept.size:
+            return
+        if not kept.holders:
+            kept.drop()
+            return
+        if not kept.told:
+            self.order.append(kept)
+        self.used += kept.size - kept.told
+        kept.told = kept.size
+
+    def let_go(self, kept: Kept) -> None:
+        """Note that an entry that showed an answer is gone."""
+        kept.holders -= 1
+        if kept.holders or kept.is_lent:
+            return
+        self.drop(kept)
+        # Seldom, so that it costs each request next to nothing.
+        if self.gone > len(self.order) // 2 + 1000:
+            self.order = deque(other for other in self.order if other.told)
+            self.gone = 0
+
+    def drop(self, kept: Kept) -> None:
+        """Drop an answer, whoever shows it."""
+        if kept.told:
+            self.used -= kept.told
+            self.gone += 1
+        kept.drop()
+
+    def trim(self, room: int) -> None:
+        """Drop the oldest answers while all of them take more room than this."""
+        while self.used > room and self.order:
+            oldest = self.order.popleft()
+            if oldest.told:
+                self.drop(oldest)
+            self.gone -= 1
 
 
 # === formats/message_content =================================================
@@ -22051,9 +22187,9 @@ class Asked:
 
 class Sent:
     """How far an answer has come: bytes of its body, framing included, events, whether its head has
-    begun to go out, and seconds for which the client took nothing."""
+    begun to go out, seconds for which the client took nothing, and what is kept of it."""
 
-    __slots__ = ("bytes", "events", "has_begun", "blocked", "blocked_since")
+    __slots__ = ("bytes", "events", "has_begun", "blocked", "blocked_since", "kept")
 
     def __init__(self, bytes: int = 0, events: int = 0, has_begun: bool = False) -> None:
         self.bytes = bytes
@@ -22061,6 +22197,7 @@ class Sent:
         self.has_begun = has_begun
         self.blocked = 0.0
         self.blocked_since: Optional[float] = None  # of the monotonic clock, while it is
+        self.kept = NOTHING_KEPT  # what went out, where the journal shows it
 
     def blocked_for(self, now: float) -> float:
         """The seconds for which the client took nothing, until now."""
@@ -35015,7 +35152,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         and not hides_body(answered)
     ):
         # A malformed request may seem to ask for the root, too.
-        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
+        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 204, 404)
     return asked
 
 
@@ -35318,7 +35455,7 @@ class Option(NamedTuple):
         return [self.kind.check(OptionNode(one, self.name)) for one in values]
 
 
-# In the order of --help and of the README's table.
+# In the order of --help and of the docs' table.
 OPTIONS = (
     Option(
         LISTENING,
@@ -35934,6 +36071,7 @@ class Journal:
     nothing but a look at each request that comes or ends."""
 
     def __init__(self, size: int = JOURNAL, room: int = JOURNAL_ROOM) -> None:
+        self.instance = os.urandom(8).hex()  # of this run of the server; another has another
         self.size = size
         self.room = room
         self.used = 0  # bytes of what is remembered
@@ -35948,14 +36086,17 @@ class Journal:
         self.started = time.monotonic()
         self.counters = Counters()
         self.repeated: List[Again] = []  # requests whose entries are not made yet
+        self.answers = KeptAnswers()
         self.freed: Callable[[int], None] = lambda size: None  # is told of the memory of what went
 
     # --- what the server tells ---
 
-    def add(self, entry: Entry) -> None:
-        """Remember one request, unless it is a probe."""
+    def add(self, entry: Entry, since: float = 0.0) -> None:
+        """Remember one request, which came then by the monotonic clock, unless it is a probe."""
         if entry.asked.is_probe:
             return
+        if self.size:
+            entry.sent.kept = Kept(since, self.has_grown)
         with self.lock:
             if self.repeated:
                 self.make_entries()
@@ -36013,13 +36154,16 @@ class Journal:
         self.order.append(entry)
         self.used += entry.asked.size
         self.remembered += 1
+        entry.sent.kept.holders += 1
         if len(entries) > self.size:
             self.forget(entries.popleft())
-        if self.used > self.room or not self.order[0].is_remembered:
+        if self.used + self.answers.used > self.room or not self.order[0].is_remembered:
             self.trim()
 
     def trim(self) -> None:
-        """Drop the oldest entries of all sessions while they take too much room."""
+        """Drop the oldest answers, and then the oldest entries of all sessions, while they take too
+        much room."""
+        self.answers.trim(min(ANSWERS_ROOM, self.room - self.used))
         while self.order and (self.used > self.room or not self.order[0].is_remembered):
             oldest = self.order.popleft()
             if oldest.is_remembered:
@@ -36032,6 +36176,7 @@ class Journal:
         entry.is_remembered = False
         self.used -= entry.asked.size
         self.remembered -= 1
+        self.answers.let_go(entry.sent.kept)
         # Seldom, so that it costs each request next to nothing.
         if len(self.order) > 2 * self.remembered + 1000:
             self.order = deque(other for other in self.order if other.is_remembered)
@@ -36046,11 +36191,31 @@ class Journal:
             return
         with self.lock:
             entry.ended = ended
+            self.keep(entry.sent.kept)
             self.counters.end(entry, ended)
             if entry.gate:
                 self.gated.pop(entry.number, None)
             if self.waiters or self.feeds:
                 self.tell(entry)
+
+    def keep(self, kept: Kept) -> None:
+        """Count what is kept of an answer, for who holds the lock."""
+        self.answers.count(kept)
+        if self.answers.used > ANSWERS_ROOM or self.used + self.answers.used > self.room:
+            self.trim()
+
+    def has_grown(self, kept: Kept) -> None:
+        """Count what is kept of an answer that is under way."""
+        with self.lock:
+            self.keep(kept)
+
+    def take_over(self, lent: List[Kept]) -> None:
+        """Count answers that were kept to be repeated, and are not any more."""
+        with self.lock:
+            self.make_entries()  # which may show some of them
+            for kept in lent:
+                kept.is_lent = False
+                self.keep(kept)
 
     def tell(self, entry: Entry) -> None:
         """Have those who wait look at an entry, and send it to those who watch."""
@@ -36103,7 +36268,21 @@ class Journal:
             self.freed(sum(entry.asked.size for entry in dropped))
             for entry in dropped:
                 self.forget(entry)
+            self.tell_reset(session)
         return len(dropped)
+
+    def tell_reset(self, session: str) -> None:
+        """Tell those who watch that requests of a session, or of all for `*`, are forgotten."""
+        frame = OPENAI_SSE.frame(compact({"session": session or None}), "reset")
+        for watched, feed in self.feeds:
+            if watched == session or EVERY_SESSION in (watched, session):
+                feed.put(frame)
+
+    def names(self) -> Set[str]:
+        """The sessions of which there are requests."""
+        with self.lock:
+            self.make_entries()
+            return set(self.sessions)
 
     def awaited(self) -> Set[str]:
         """The sessions of which somebody waits for requests, or may release a stream."""
@@ -36249,6 +36428,3006 @@ class ControlRequest(NamedTuple):
         value = dict(self.request.query)
         Node(value, "query").only(keys)
         return Given(value)
+
+
+# === mocks/index =============================================================
+# Mocks by what the texts of a call must contain, so that few of many are tried.  Pure.
+
+
+WIDTH = 6  # letters of a text by which a mock is filed; fewer are in too many texts
+
+WINDOWS = 64  # of a long piece so many are looked at for the rarest
+
+WORTH = 5  # so many letters are looked at in the time that one mock takes
+
+FEW_MOCKS = 4  # are all tried in the time that the shelves take
+
+# By these is filed what asks for nothing else.
+FEW_VALUES = ("provider", "operation", "api", "method")
+
+Filed = Tuple[int, Mock]  # with its place in the matching order
+
+
+class Shelf:
+    """Mocks by some letters that one text of a call must contain, or by the whole of it.
+
+    Readers hold no lock: a list only grows, and another takes its place when a mock goes."""
+
+    def __init__(self, get: Callable[[Call], Any], width: int, is_folded: bool) -> None:
+        self.get, self.width, self.is_folded = get, width, is_folded
+        self.entries: Dict[str, List[Filed]] = {}
+        self.size = 0
+
+    def put(self, letters: str, entry: Filed) -> None:
+        """File a mock."""
+        self.entries.setdefault(letters, []).append(entry)
+        self.size += 1
+
+    def take(self, letters: str, gone: Set[Mock]) -> None:
+        """Take mocks away that are filed under the same letters."""
+        left = [entry for entry in self.entries[letters] if entry[1] not in gone]
+        self.size -= len(self.entries[letters]) - len(left)
+        if left:
+            self.entries[letters] = left
+        else:
+            del self.entries[letters]
+
+    def found(self, call: Call) -> Iterable[List[Filed]]:
+        """The mocks that may match."""
+        text = self.get(call)
+        if text is None:
+            return ()
+        if not self.width:
+            return (self.entries.get(text, []),)
+        # A few mocks are tried sooner than a long text is looked through.
+        if self.size * WORTH < len(text):
+            return list(self.entries.values())
+        if self.is_folded:
+            text = folded(text)
+        there = self.windows(text)
+        return [self.entries.get(letters, []) for letters in there if letters in self.entries]
+
+    def windows(self, text: str) -> Set[str]:
+        """All letters of a text that stand together, as many as count here."""
+        width = self.width
+        return {text[at : at + width] for at in range(len(text) - width + 1)}
+
+
+class Shelves:
+    """Mocks, each in one place: where the fewest others are of all that its conditions need."""
+
+    def __init__(self) -> None:
+        self.shelves: Dict[Tuple[str, int, bool], Shelf] = {}
+        self.places: Dict[Mock, Tuple[Shelf, str]] = {}
+        self.elsewhere = Shelf(lambda call: "", 0, False)  # what has no such condition
+
+    def put(self, order: int, mock: Mock) -> None:
+        """File a mock by its rarest piece."""
+        best, fewest = (self.elsewhere, ""), len(self.places)
+        for shelf, letters in self.choices(mock):
+            others = len(shelf.entries.get(letters, ()))
+            if others <= fewest:
+                best, fewest = (shelf, letters), others
+            if not others:
+                break
+        shelf, letters = best
+        shelf.put(letters, (order, mock))
+        self.places[mock] = best
+
+    def take(self, gone: Set[Mock]) -> None:
+        """Take mocks away; thousands may lie in one place, which is looked through once."""
+        places = {self.places.pop(mock) for mock in gone}
+        for shelf, letters in places:
+            shelf.take(letters, gone)
+
+    def choices(self, mock: Mock) -> Iterator[Tuple[Shelf, str]]:
+        """Where a mock may be filed; whole texts first, as they are looked up at once."""
+        needed = [(condition, piece) for condition in mock.conditions for piece in condition.pieces]
+        telling = [one for one in needed if one[0].key not in FEW_VALUES]
+        for condition, piece in sorted(telling or needed, key=lambda one: not one[1].is_whole):
+            text = piece.text
+            if piece.is_whole:
+                yield self.shelf(condition, 0, piece), text
+                continue
+            width = min(WIDTH, len(text))
+            last = len(text) - width
+            shelf = self.shelf(condition, width, piece)
+            for at in range(0, last + 1, last // WINDOWS + 1):
+                yield shelf, text[at : at + width]
+
+    def shelf(self, condition: Condition, width: int, piece: Piece) -> Shelf:
+        """The shelf of one text of calls."""
+        key = condition.key, width, piece.is_folded
+        shelf = self.shelves.get(key)
+        if shelf is None:
+            shelf = self.shelves[key] = Shelf(condition.get, width, piece.is_folded)
+        return shelf
+
+    def found(self, call: Call) -> List[Filed]:
+        """The mocks that may match, in order."""
+        entries = list(self.elsewhere.entries.get("", ()))
+        for shelf in list(self.shelves.values()):
+            if shelf.size:
+                for some in shelf.found(call):
+                    entries += some
+        entries.sort(key=itemgetter(0))
+        return entries
+
+
+class Index:
+    """Mocks in matching order, found without a look at those of which a call lacks a piece.
+
+    One that is changed is another one, which shares its shelves: a test may add thousands, one
+    by one."""
+
+    def __init__(self, mocks: Iterable[Mock] = ()) -> None:
+        self.mocks = tuple(mocks)
+        self.first = 0  # the place of the first in the matching order
+        self.shelves = Shelves()
+        for order, mock in enumerate(self.mocks):
+            self.shelves.put(order, mock)
+
+    def changed(self, mocks: Tuple[Mock, ...], first: int) -> Index:
+        """The index of what is on the shelves by now."""
+        index = Index()
+        index.mocks, index.first, index.shelves = mocks, first, self.shelves
+        return index
+
+    def preceded(self, mocks: Iterable[Mock]) -> Index:
+        """The same with other mocks before them."""
+        added = tuple(mocks)
+        first = self.first - len(added)
+        for order, mock in enumerate(added, first):
+            self.shelves.put(order, mock)
+        return self.changed((*added, *self.mocks), first)
+
+    def without(self, gone: Set[Mock]) -> Index:
+        """The same without some mocks."""
+        self.shelves.take(gone)
+        left = tuple(itertools.filterfalse(gone.__contains__, self.mocks))
+        return self.changed(left, self.first)
+
+    def candidates(self, call: Call) -> List[Mock]:
+        """The mocks that may match, in order."""
+        if len(self.mocks) <= FEW_MOCKS:
+            return list(self.mocks)
+        return [mock for _, mock in self.shelves.found(call)]
+
+
+# === mocks/problems ==========================================================
+# All that is wrong with a mock, not only what is found first.  Pure.
+
+
+MOST_PROBLEMS = 20  # of one mock
+STEP = re.compile(r"[^.\[\]]+")  # of a path such as responses[2].pace
+
+
+def problems_of(spec: Json, place: str, read: ReadFile) -> List[str]:
+    """What is wrong with a mock, first that for which it is refused.
+
+    What else is wrong is found by leaving out what was; it is told if it would be wrong anywhere,
+    and not if it may only be so because something is left out."""
+    found: List[str] = []
+    while len(found) < MOST_PROBLEMS and spec is not MISSING:
+        try:
+            parse_mock(MockNode.whole(spec, place, read))
+            break
+        except BadMock as error:
+            if found and not error.expected:
+                break
+            found.append(str(error))
+            spec = without(spec, error.path)
+    return found
+
+
+def without(spec: Json, path: str) -> Json:
+    """A mock without the key that a path leads to, or leads into; MISSING if there is none.
+
+    A key of the mock itself, or of its match or one of its responses."""
+    steps: List[Union[str, int]] = [
+        int(step) if step.isdecimal() else step for step in STEP.findall(path)
+    ]
+    depth = 1
+    if steps[:1] in (["match"], ["response"]):
+        depth = 2
+    elif steps[:1] == ["responses"]:
+        depth = 3
+    if not steps or len(steps) < depth:
+        return MISSING
+    return left_out(spec, steps[:depth])
+
+
+def left_out(value: Json, steps: List[Union[str, int]]) -> Json:
+    """A value without what lies at the end of some steps; MISSING if they lead nowhere."""
+    step = steps[0]
+    copy: Json = dict(value) if isinstance(value, dict) else list(value)
+    known: Iterable[Union[str, int]] = range(len(copy))
+    if isinstance(value, dict):
+        known = value
+    if step not in known:
+        return MISSING
+    if len(steps) == 1:
+        del copy[step]
+        return copy
+    inner = left_out(copy[step], steps[1:])
+    if inner is MISSING:
+        return MISSING
+    copy[step] = inner
+    return copy
+
+
+# === mocks/library ===========================================================
+# A data directory: its files, read as they lie there, and how each was then.  May touch files
+# under it, and time.
+
+
+Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if there is none
+
+# Two changes that a file system gives the same time look like one.  Its clock may tick as seldom as
+# every 10 ms; what is older than this is known by its stamp alone.
+YOUNG_NS = 50_000_000
+
+FILE_LIMIT = 256 * 1024 * 1024  # bytes of a file
+LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # nothing is wrong with the file itself
+
+# What Windows lacks is 0 there.  A pipe is opened without waiting for who writes to it.
+FILE_FLAGS = os.O_RDONLY
+for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
+    FILE_FLAGS |= getattr(os, flag, 0)
+FOLDER_FLAGS = FILE_FLAGS | getattr(os, "O_DIRECTORY", 0)
+
+
+def stamp_of(path: str) -> Stamp:
+    """What changes when a file does, mostly."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def content_of(path: str) -> int:
+    """A hash of a file's bytes, or of the names in a folder.  OSError if they can't be read."""
+    if os.path.isdir(path):
+        return hash_of(os.listdir(path))
+    return hash(content_inside(os.path.dirname(path), path, path))
+
+
+def hash_of(names: Iterable[str]) -> int:
+    """A hash of the names in a folder, in whatever order they come."""
+    return hash(frozenset(names))
+
+
+class Seen:
+    """A file or folder as it was read: its stamp, and while it is young a hash of its content."""
+
+    __slots__ = ("stamp", "content")
+
+    def __init__(self, path: str) -> None:
+        self.stamp = stamp_of(path)  # before its content: a change in between is then seen
+        self.content: Optional[int] = None
+
+    @property
+    def is_young(self) -> bool:
+        """Whether it may change once more without another stamp."""
+        return self.stamp is not None and 0 <= time.time_ns() - self.stamp[0] < YOUNG_NS
+
+    def note(self, content: int) -> None:
+        """Keep the hash of its content for as long as the stamp alone does not tell of a change."""
+        self.content = content if self.is_young else None
+
+    def has_changed(self, path: str) -> bool:
+        """Whether it is not any more as it was read."""
+        if stamp_of(path) != self.stamp:
+            return True
+        if self.content is None:
+            return False
+        try:
+            content = content_of(path)
+        except (OSError, Unreadable):
+            return True
+        if content != self.content:
+            return True
+        self.note(content)
+        return False
+
+
+def content_inside(root: str, path: str, name: str) -> bytes:
+    """The bytes of a file inside a folder; both paths are without links.
+
+    What is read is what was looked at, whatever takes its place meanwhile: a pipe, which would
+    never end, a link that leads elsewhere, a file that grows all the time."""
+    number = opened_inside(root, path)
+    with open(number, "rb", buffering=0) as file:
+        status = os.fstat(number)
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable(f"{name} is no regular file")
+        if status.st_size > FILE_LIMIT:
+            raise Unreadable(f"{name} has more than {FILE_LIMIT >> 20} MiB")
+        pieces = []
+        left = status.st_size
+        while left > 0:
+            piece = file.read(left)
+            if not piece:
+                break
+            pieces.append(piece)
+            left -= len(piece)
+    return b"".join(pieces)
+
+
+def opened_inside(root: str, path: str) -> int:
+    """A descriptor of a file inside a folder, to which no link has led."""
+    if os.open not in os.supports_dir_fd:  # as on Windows
+        number = os.open(path, FILE_FLAGS)
+        if os.path.realpath(path) == path:
+            return number
+        os.close(number)
+        raise FileNotFoundError(path)
+    *folders, name = os.path.relpath(path, root).split(os.sep)
+    folder = os.open(root, FOLDER_FLAGS)
+    try:
+        for inner_name in folders:
+            inner = os.open(inner_name, FOLDER_FLAGS, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(name, FILE_FLAGS, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def reason_of(error: BaseException) -> str:
+    """Why something could not be read."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "no memory"
+
+
+def leads_to(name: str, path: str, folders: Dict[str, str]) -> bool:
+    """Whether a name leads to the file with this path without links; to find that out anew for each
+    of thousands takes most of the time that to load them again does."""
+    folder, file = os.path.split(name)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    real = os.path.join(folders[folder], file)
+    if real == path and file not in ("", ".", "..") and not os.path.islink(real):
+        return True
+    return os.path.realpath(name) == path
+
+
+class FromFile:
+    """The mocks of one file, and how it and all that they name was when it was read: files by
+    their paths without links, and to which of them their names led."""
+
+    __slots__ = ("mocks", "seen", "paths")
+
+    def __init__(self, mocks: List[Mock], seen: Dict[str, Seen], paths: Dict[str, str]) -> None:
+        self.mocks, self.seen, self.paths = mocks, seen, paths
+
+    def is_current(self, root: str, folders: Dict[str, str]) -> bool:
+        """Whether all that was read is as it was, so that its mocks would be the same.  `folders`
+        are the real paths of those that were looked at for others."""
+        for name, path in self.paths.items():
+            if not leads_to(os.path.join(root, name), path, folders):
+                return False
+        return not any(one.has_changed(path) for path, one in self.seen.items())
+
+
+class Library:
+    """The files of one data directory, and how each file and folder was when it was read."""
+
+    def __init__(self, root: str, known: Optional[Dict[str, FromFile]] = None) -> None:
+        self.root = os.path.realpath(root)
+        self.known = known or {}  # by name, what was read before
+        self.seen: Dict[str, Seen] = {}
+        self.paths: Dict[str, str] = {}  # by name, what was read since it was emptied
+        self.lacked = False  # descriptors or memory, for something
+
+    def read(self, name: str) -> bytes:
+        """A file inside the directory; FileNotFoundError if it is not there, Unreadable if its name
+        or a link leads outside or it can't be read."""
+        try:
+            path = os.path.realpath(os.path.join(self.root, name))
+            if os.path.isabs(name) or not path.startswith(self.root + os.sep):
+                raise Unreadable(
+                    f"@{name} lies outside the data directory; files are named relative to it"
+                )
+            seen = self.seen[path] = Seen(path)
+            self.paths[name] = path
+            data = content_inside(self.root, path, f"@{name}")
+        except (FileNotFoundError, NotADirectoryError):
+            raise FileNotFoundError(name) from None
+        except (OSError, MemoryError) as error:
+            self.note_lack(error)
+            raise Unreadable(f"can't read @{name[:200]}: {reason_of(error)}") from None
+        except ValueError as error:  # a NUL or a lone surrogate in the name
+            raise Unreadable(f"can't read @{shown(name)}: {error}") from None
+        seen.note(hash(data))
+        return data
+
+    def note_lack(self, error: BaseException) -> None:
+        """Note that something could not be read that is as it was: the stamps will not tell when
+        it can be."""
+        self.lacked = self.lacked or not isinstance(error, OSError) or error.errno in LACKS
+
+    def files(self) -> List[str]:
+        """Mock files, relative and in name order; hidden ones and folders outside are passed over.
+        Unreadable if a folder can't be listed."""
+        found, top = [], os.path.join(self.root, "mocks")
+        entered = {os.path.realpath(top)}
+        self.seen[top] = Seen(top)
+        for folder, folders, names in os.walk(top, onerror=self.unlisted, followlinks=True):
+            self.seen[folder].note(hash_of([*folders, *names]))
+            folders[:] = [
+                name for name in folders if self.enters(os.path.join(folder, name), entered)
+            ]
+            for name in folders:
+                inner = os.path.join(folder, name)
+                self.seen[inner] = Seen(inner)
+            for name in names:
+                if name.endswith(".json") and not name.startswith("."):
+                    path = os.path.relpath(os.path.join(folder, name), self.root)
+                    found.append(path.replace(os.sep, "/"))
+        return sorted(found, key=lambda name: name.split("/"))
+
+    def unlisted(self, error: OSError) -> None:
+        """Raise Unreadable for a folder that can't be listed, unless there is none."""
+        if not isinstance(error, FileNotFoundError):
+            self.note_lack(error)
+            name = os.path.relpath(str(error.filename), self.root).replace(os.sep, "/")
+            raise Unreadable(f"{name}: can't read this folder: {error.strerror}")
+
+    def enters(self, folder: str, entered: Set[str]) -> bool:
+        """Whether a folder is not hidden, lies inside the directory and was not entered before, by
+        whatever links."""
+        real = os.path.realpath(folder)
+        if os.path.basename(folder).startswith(".") or real in entered:
+            return False
+        if not real.startswith(self.root + os.sep):
+            return False
+        entered.add(real)
+        return True
+
+    def load(self) -> Tuple[List[Mock], List[str]]:
+        """All mocks, and what is wrong with those that can't be used."""
+        mocks: List[Mock] = []
+        problems: List[str] = []
+        try:
+            names = self.files()
+        except Unreadable as error:
+            return [], [str(error)]
+        known, self.known = self.known, {}
+        folders: Dict[str, str] = {}
+        for name in names:
+            kept = known.get(name)
+            if kept and kept.is_current(self.root, folders):
+                self.seen.update(kept.seen)
+            else:
+                kept, wrong = self.read_mocks(name)
+                problems += wrong
+                if wrong:
+                    continue
+            self.known[name] = kept
+            mocks += kept.mocks
+        return mocks, problems
+
+    def read_mocks(self, name: str) -> Tuple[FromFile, List[str]]:
+        """The mocks in a file, and what is wrong with those that can't be used."""
+        mocks: List[Mock] = []
+        problems: List[str] = []
+        before, self.seen, self.paths = self.seen, {}, {}
+        try:
+            specs = self.parsed(name)
+        except ValueError as error:
+            specs = []
+            problems.append(f"{name}: {error}")
+        for position, spec in enumerate(specs, 1):
+            place = f"{name}#{position}"
+            try:
+                mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
+            except BadMock:
+                problems += problems_of(spec, place, self.read)
+        found = FromFile(mocks, self.seen, self.paths)
+        self.seen = {**before, **self.seen}
+        return found, problems
+
+    def parsed(self, name: str) -> List[Json]:
+        """The mocks in a file, as JSON; ValueError says why it can't be used."""
+        try:
+            value = parse_json(self.read(name), unique=True)
+        except FileNotFoundError:
+            return []  # gone since the folder was listed
+        except TwiceError:
+            raise
+        except Unreadable as error:
+            raise ValueError(str(error)) from None
+        except ValueError as error:
+            raise ValueError(f"not JSON: {error}") from None
+        return value if isinstance(value, list) else [value]
+
+
+def reader(libraries: Sequence[Library]) -> ReadFile:
+    """Reads a file from the first data directory that has it."""
+
+    def read(name: str) -> bytes:
+        if not libraries:
+            raise Unreadable(f"@{name} needs a data directory")
+        for library in libraries[:-1]:
+            try:
+                return library.read(name)
+            except FileNotFoundError:
+                pass
+        return libraries[-1].read(name)
+
+    return read
+
+
+# === mocks/files =============================================================
+# Mocks and recordings from data directories, read again when they change.  May touch files under
+# them, threading and time.
+
+
+LOOK_SHARE = 10  # looking for changes may take a tenth of the time
+LACK_SECONDS = 1.0  # until what could not be read for lack of something is read again
+
+
+class MockFiles:
+    """The mocks of all data directories, read again when one of the files that were read changes.
+
+    The lock is their own: who asks for a session does not wait until files are read.  `say` gets a
+    line when reading again goes wrong or right; `read_added` reads what was added at run time."""
+
+    def __init__(
+        self,
+        directories: Sequence[str],
+        say: Callable[[str], None],
+        read_added: Callable[[ReadFile], None],
+    ) -> None:
+        self.directories = tuple(directories)
+        self.say, self.read_added = say, read_added
+        self.lock = threading.RLock()
+        self.index = Index()
+        self.counts: List[int] = []  # how many each directory has
+        self.problems: List[str] = []
+        self.seen: Dict[str, Seen] = {}
+        # By directory and file: what is as it was is not read again, nor need it be.
+        self.known: Dict[str, Dict[str, FromFile]] = {}
+        self.roots = self.real_directories()  # when they were read
+        self.retry_at = math.inf  # of the monotonic clock
+        self.loads = 0  # how often they were read
+        self.round = -1  # of the loop, in which they were looked at last
+        self.is_stale = False  # as it was seen then
+        self.is_expected = False  # whether somebody else has told what has changed
+        self.next_look = 0.0  # of the monotonic clock
+        self.last_request = 0.0
+        self.look_work = 0.0  # seconds of the processor that the last look for changes took
+
+    def real_directories(self) -> List[str]:
+        """Where the directories are: each may be a link."""
+        return [os.path.realpath(directory) for directory in self.directories]
+
+    def libraries(self) -> List[Library]:
+        """The directories, to be read."""
+        return [Library(directory) for directory in self.directories]
+
+    def load(self) -> List[str]:
+        """Read all files; what is wrong with them, if anything is, in which case the mocks stay as
+        they were."""
+        with self.lock:
+            self.loads += 1
+            roots = self.real_directories()
+            libraries = [Library(root, self.known.get(root)) for root in roots]
+            self.roots = roots
+            loaded: List[Mock] = []
+            problems: List[str] = []
+            self.counts = []
+            for library in libraries:
+                try:
+                    mocks, wrong = library.load()
+                    loaded += mocks
+                    self.counts.append(len(mocks))
+                    problems += wrong
+                except MemoryError:
+                    library.lacked = True
+                    problems.append("no memory to read them")
+            self.known = {library.root: library.known for library in libraries}
+            if not problems:
+                self.index = Index(loaded)
+            self.read_added(reader(libraries))
+            # Of a broken edit, too: it is read once, and again when it is mended.
+            self.seen = {}
+            self.watch(libraries)
+            self.retry_at = math.inf
+            if any(library.lacked for library in libraries):
+                self.retry_at = time.monotonic() + LACK_SECONDS
+        return problems
+
+    def parsed(self, placed: Mapping[str, Json]) -> Tuple[List[Mock], List[Library]]:
+        """Mocks of JSON, by place, and the libraries that their files were read from; BadMock if
+        one is wrong."""
+        libraries = self.libraries()
+        read = reader(libraries)
+        mocks = []
+        for place, spec in placed.items():
+            try:
+                mocks.append(parse_mock(MockNode.whole(spec, place, read)))
+            except BadMock as error:
+                if len(placed) == 1:
+                    raise
+                which = f"mock {len(mocks) + 1} of {len(placed)}"
+                raise BadMock(
+                    f"{which}: {error}",
+                    path=error.path,
+                    expected=error.expected,
+                    found=error.found,
+                ) from None
+        return mocks, libraries
+
+    def watch(self, libraries: Iterable[Library]) -> None:
+        """Look at the files that these libraries have read, too."""
+        for library in libraries:
+            self.seen.update(library.seen)
+
+    def is_current(self, round: int) -> bool:
+        """Whether no file has changed since all were read, for requests that came in before a round
+        of the loop began.  False where only `refresh()`, which may take long, can tell.
+
+        Looking costs a stat a file; while requests come faster than a client can change a file
+        between two of them, that is kept to a tenth of the time."""
+        if round == self.round or self.is_stale:
+            return not self.is_stale
+        now = time.monotonic()
+        pause, self.last_request = now - self.last_request, now
+        is_due = now >= self.next_look or pause > max(QUIET_SECONDS, self.look_work)
+        if not self.seen or not is_due:
+            self.round = round
+            return True
+        if not self.lock.acquire(blocking=False):
+            return False
+        try:
+            self.is_stale = self.look()
+        finally:
+            self.lock.release()
+        self.next_look = now + min(0.5, LOOK_SHARE * self.look_work)
+        self.round = round
+        return not self.is_stale
+
+    def look_now(self) -> None:
+        """Have the next request look for changes, however short ago somebody did; who has made them
+        tells of them, too."""
+        with self.lock:  # a look that is under way may have been too early
+            self.is_stale = self.is_expected = True
+
+    def refresh(self) -> None:
+        """Read the files again if one has changed."""
+        with self.lock:
+            if self.seen and self.look():
+                before = [mock.canonical for mock in self.index.mocks]
+                self.report(self.load(), before)
+            self.is_stale = self.is_expected = False
+
+    def look(self) -> bool:
+        """Whether a file has changed."""
+        # What another process has interrupted is no slow look: its own time counts.
+        began, work = time.monotonic(), time.thread_time()
+        has_changed = began >= self.retry_at
+        # A directory that is a link may lead elsewhere now.
+        has_changed = has_changed or self.roots != self.real_directories()
+        has_changed = has_changed or any(one.has_changed(path) for path, one in self.seen.items())
+        self.look_work = time.thread_time() - work
+        return has_changed
+
+    def report(self, problems: List[str], before: List[str]) -> None:
+        """Tell how a reload went, once a change."""
+        if problems != self.problems:
+            for problem in problems:
+                self.say(f"mocks not reloaded, the previous ones stay: {problem}")
+        is_new = before != [mock.canonical for mock in self.index.mocks]
+        if not problems and (self.problems or (is_new and not self.is_expected)):
+            self.say(f"mocks reloaded: {len(self.index.mocks)}")
+        self.problems = problems
+
+
+# === mocks/near ==============================================================
+# Near misses: which mocks nearly matched, and what differs.  Pure.
+
+
+NEAR_MISSES = 3  # how many are told
+
+LOOKED_AT = 400  # of more mocks the first are looked at, and those that the index finds
+
+EQUALLY_NEAR = 200  # of how many mocks with as many differences the texts are compared
+
+LONG_TEXT = 200  # characters; of longer ones the JSON shows what is around the difference
+
+ALIKE = 0.6  # from here on one text is a typo in the other, not another text
+
+KEY_ORDER = {key: place for place, key in enumerate(MATCH_KEYS)}
+
+
+@record
+class NearMiss:
+    """A mock that nearly matched, and everything that keeps it from it."""
+
+    mock: Mock
+    differences: Tuple[Difference, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Name, place and the first difference in words."""
+        place, difference = "", "nothing differs any more"
+        if self.mock.name != self.mock.place:
+            place = f" ({self.mock.place})"
+        if self.differences:
+            difference = explained(self.differences[0])
+        return f'"{self.mock.name}"{place}: {difference}'
+
+    def json(self) -> Dict[str, Json]:
+        """The same as JSON, with every difference."""
+        return {
+            "mock": self.mock.name,
+            "place": self.mock.place,
+            "differences": [difference_json(*one) for one in self.differences],
+        }
+
+    @property
+    def holding(self) -> int:
+        """How many of its conditions hold."""
+        return len(self.mock.conditions) - len(self.differences)
+
+    @property
+    def nearness(self) -> Tuple[float, int, int]:
+        """More is nearer, among mocks with as many differences."""
+        return nearness(self.differences, self.holding)
+
+
+def nearness(differences: Sequence[Difference], holding: int) -> Tuple[float, int, int]:
+    """More is nearer, among those with as many differences: a text much like the one that came,
+    then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
+    if not differences:
+        return 1.0, holding, len(KEY_ORDER)
+    key, got, expected = differences[0]
+    key = re.split(r"[.\[]", key)[0]
+    if key == "operation" and got != OTHER:
+        # All else that it asks for is there, and that is something; it only never said for what.
+        only = isinstance(expected, Because) and len(differences) == 1 and holding
+        return (ALIKE if only else 0.0), holding, KEY_ORDER[key]
+    if key == "times" or isinstance(expected, Because):
+        # All that it asks for is there; it can't answer, for another reason.
+        return 2.0, holding, 0
+    alike = likeness(differences[0])
+    if alike <= ALIKE:
+        alike = 0.0
+    return alike, holding, KEY_ORDER.get(key, len(KEY_ORDER))
+
+
+def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
+    """One difference: key, got, expected; of long texts what is around the place where they part,
+    and that place."""
+    key, got, expected = unsecret(key, got, expected)
+    result: Dict[str, Json] = {"key": key}
+    if is_text(got) and is_text(expected) and max(len(got), len(expected)) > LONG_TEXT:
+        parting = parting_of(got, expected, min(len(got), len(expected)))
+        around = slice(max(0, parting - 80), parting + 80)
+        result["differs_at"] = parting
+        got, expected = got[around], expected[around]
+    result["got"] = bounded(got)
+    result["expected"] = bounded(expected)
+    return result
+
+
+def is_text(value: Json) -> bool:
+    """Whether a value is a text of its own, not a sentence about what was expected."""
+    return isinstance(value, str) and not isinstance(value, Because)
+
+
+def bounded(value: Json) -> Json:
+    """A value for JSON: null for one that is missing, the beginning of a long one as text."""
+    if len(shown(value, room=500)) >= 500:
+        return shown(value, room=400)
+    return None if value is MISSING else value
+
+
+def looked_at(mocks: Sequence[Mock], likely: Iterable[Mock]) -> List[Mock]:
+    """The mocks to look at, in matching order: all, unless they are too many, and then the first
+    and those that are `likely`, as they have in them what the call has."""
+    first = list(mocks[:LOOKED_AT])
+    if len(mocks) == len(first):
+        return first
+    seen = set(first)
+    return first + list(itertools.islice((mock for mock in likely if mock not in seen), LOOKED_AT))
+
+
+def near_misses(
+    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
+) -> List[NearMiss]:
+    """The mocks with the fewest differences, nearest first; `used` says how often one was used."""
+    by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
+    for mock in mocks:
+        differences = mock.differences(call, wire, used(mock))
+        # Among thousands of mocks only some are kept a rank, before their texts are compared.
+        holding = len(mock.conditions) - len(differences)
+        number = len(differences)
+        if is_elsewhere(call, differences):
+            number += len(MATCH_KEYS)
+        equals = by_rank.setdefault((number, -holding), [])
+        if len(equals) < EQUALLY_NEAR:
+            equals.append(NearMiss(mock, tuple(differences)))
+    nearest_first: List[NearMiss] = []
+    for number in sorted({number for number, _ in by_rank}):
+        if len(nearest_first) >= NEAR_MISSES:
+            break
+        equals = [miss for rank in sorted(by_rank) if rank[0] == number for miss in by_rank[rank]]
+        nearest_first += sorted(equals, key=lambda miss: miss.nearness, reverse=True)
+    return nearest_first[:NEAR_MISSES]
+
+
+def is_elsewhere(call: Call, differences: Iterable[Difference]) -> bool:
+    """Whether a mock answers on a path of no provider alone, to which a provider's is not near,
+    though nothing else may differ."""
+    if call.operation == OTHER:
+        return False
+    paths = [expected for key, _, expected in differences if key == "path"]
+    return any(isinstance(path, str) and homes(path) == {ELSEWHERE} for path in paths)
+
+
+def likeness(difference: Difference) -> float:
+    """How alike the two texts of a difference are, from 0 to 1: the letters that they share."""
+    # difflib's quick_ratio(), without what difflib prepares for its slow ratio().
+    _, got, expected = difference
+    one, other = as_text(got), as_text(expected)
+    if not one and not other:
+        return 1.0
+    shared = sum(min(one.count(letter), other.count(letter)) for letter in set(one))
+    return 2.0 * shared / (len(one) + len(other))
+
+
+def as_text(value: Json) -> str:
+    """The beginning of a value as text, to compare it; of numbers and the like nothing."""
+    if isinstance(value, dict):
+        value = compact(value)
+    return value[:200] if isinstance(value, str) else ""
+
+
+def not_reloaded(problems: Sequence[str]) -> str:
+    """What is wrong with files that could not be read again, to be told behind a reason."""
+    if not problems:
+        return ""
+    told = f"; mocks could not be reloaded: {problems[0]}"
+    if len(problems) > 1:
+        told += f" (and {len(problems) - 1} more)"
+    return told
+
+
+def closest(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
+    """The closest mock and the first thing that differs; if there is none, where it could be."""
+    if near:
+        return f"no mock matches; closest is {near[0].sentence}"
+    folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]
+    origin = ""
+    if folders:
+        origin = " from " + " and ".join(folders)
+    return f"no mock matches; none are loaded{origin}"
+
+
+# === mocks/sessions ==========================================================
+# All mocks in matching order, and what each session has of its own.
+
+# May touch threading and time.
+
+
+MOCK_SIZE = 500  # what an index and a session keep of a mock beside it
+
+
+class NoRoom(Refused, ValueError):
+    """What would take more memory, or sessions, than there may be."""
+
+
+MIB = 1024 * 1024
+
+
+def names_files(mock: Mock) -> bool:
+    """Whether a mock may name files, and is read again when they change."""
+    return '"@' in mock.canonical
+
+
+def sizes_of(mocks: Iterable[Mock]) -> Dict[str, int]:
+    """By place, the bytes of memory that mocks take."""
+    return {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
+
+
+class Session:
+    """What one session has of its own, mocks added at run time and how often each mock was used,
+    and all that can be done with its mocks."""
+
+    def __init__(self, name: str, mocks: Mocks) -> None:
+        self.name, self.all_mocks = name, mocks
+        self.index = Index()  # of mocks that were added at run time
+        self.specs: Dict[str, Json] = {}  # by place, the JSON of those that may name files
+        self.problems: Dict[str, str] = {}  # by place, why one could not be read again
+        self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
+        self.uses: Dict[Tuple[str, str], Uses] = {}
+        self.state = State(mocks.archive, mocks.issuer)
+
+    @property
+    def mocks(self) -> Tuple[Mock, ...]:
+        """The mocks that were added at run time, in matching order."""
+        return self.index.mocks
+
+    def add(self, specs: Sequence[Json]) -> List[Mock]:
+        """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
+        wrong; NoRoom if they take too much memory."""
+        numbers, files = self.all_mocks.numbers, self.all_mocks.files
+        # Their JSON is the least that they take: what is refused need not be read first.
+        self.all_mocks.check_room(walked_size(list(specs)))
+        placed = {f"added-{next(numbers)}": spec for spec in specs}
+        loads = files.loads
+        mocks, libraries = files.parsed(placed)
+        for mock in mocks:
+            self.check_session(mock)
+        sizes = sizes_of(mocks)
+        self.all_mocks.check_room(sum(sizes.values()))
+        with files.lock:
+            # No reload may come between reading a mock's files and the mock's being here.  Nobody
+            # is to wait for thousands of mocks: they are read and weighed before, seldom again.
+            if files.loads != loads and any(names_files(mock) for mock in mocks):
+                mocks, libraries = files.parsed(placed)
+                sizes = sizes_of(mocks)
+            files.watch(libraries)
+            self.hold(mocks, placed, sizes)
+        self.all_mocks.has_changed()
+        return mocks
+
+    def check_session(self, mock: Mock) -> None:
+        """Raise BadMock for a mock that asks for another session, whose requests don't see it."""
+        for condition in mock.conditions:
+            if condition.key == "session" and condition.expected != self.name:
+                asked, own = shown(condition.expected), shown(self.name)
+                raise BadMock(f"{mock.place}: match.session: is {asked}, but it is added to {own}")
+
+    def hold(self, mocks: List[Mock], placed: Mapping[str, Json], sizes: Mapping[str, int]) -> None:
+        """Have mocks in front of all others, which were read from JSON by their places, and take
+        so many bytes."""
+        with self.all_mocks.lock:
+            self.all_mocks.check_room(sum(sizes.values()))
+            self.all_mocks.used += sum(sizes.values())
+            # It may have been reset or forgotten since it was looked up.
+            session = self.all_mocks.sessions.setdefault(self.name, self)
+            session.index = session.index.preceded(mocks)
+            naming_files = [mock.place for mock in mocks if names_files(mock)]
+            session.specs.update({place: placed[place] for place in naming_files})
+            session.sizes.update(sizes)
+
+    def remove(self, ids: Optional[Iterable[str]] = None) -> int:
+        """Take away mocks that were added, all or those with these ids; how many there were."""
+        with self.all_mocks.lock:
+            gone = set(self.mocks)
+            if ids is not None:
+                asked = set(ids)
+                gone = {mock for mock in self.mocks if mock.id in asked}
+            self.index = self.index.without(gone)
+            for mock in gone:
+                self.specs.pop(mock.place, None)
+                self.uses.pop(mock.key, None)
+                self.all_mocks.release(self.sizes.pop(mock.place))
+        self.all_mocks.has_changed()
+        return len(gone)
+
+    def reset(self) -> None:
+        """Forget its mocks, and how often it used any mock."""
+        with self.all_mocks.lock:
+            self.all_mocks.release(sum(self.sizes.values()))
+            self.index = Index()
+            self.specs, self.sizes, self.uses = {}, {}, {}
+            self.all_mocks.freed(self.state.close())
+            self.state = State(self.all_mocks.archive, self.all_mocks.issuer)
+            if self.name and self.all_mocks.sessions.get(self.name) is self:
+                del self.all_mocks.sessions[self.name]
+        self.all_mocks.has_changed()
+
+    def read_again(self, read: ReadFile) -> None:
+        """Read the mocks that name files again; one that can't be used any more stays as it was."""
+        changed: Dict[str, Mock] = {}
+        problems: Dict[str, str] = {}
+        for place, spec in list(self.specs.items()):
+            try:
+                changed[place] = parse_mock(MockNode.whole(spec, place, read))
+            except BadMock as error:
+                problems[place] = str(error)
+        for place, problem in problems.items():
+            if self.problems.get(place) != problem:  # told once
+                self.all_mocks.say(f"a mock added at run time stays as it was: {problem}")
+        self.problems = problems
+        with self.all_mocks.lock:
+            if changed:
+                self.index = Index(changed.get(mock.place, mock) for mock in self.mocks)
+            # What has grown stays: there is nobody to whom it could be refused.
+            for place in self.sizes.keys() & changed.keys():
+                before, after = self.sizes[place], MOCK_SIZE + object_size(changed[place])
+                self.sizes[place] = after
+                self.all_mocks.used += after - before
+            known = {mock.key for mock in self.in_order()}
+            self.uses = {key: uses for key, uses in self.uses.items() if key in known}
+
+    # --- looking ---
+
+    def in_order(self) -> List[Mock]:
+        """Its mocks and those from files, in matching order."""
+        return [*self.mocks, *self.all_mocks.from_files]
+
+    def uses_of(self, mock: Mock) -> Uses:
+        """How often it has used a mock, to be counted on."""
+        uses = self.uses.get(mock.key)
+        if uses is None:
+            # Of two threads both get the same, and nobody looks at all of them meanwhile.
+            with self.all_mocks.lock:
+                uses = self.uses.setdefault(mock.key, Uses())
+        return uses
+
+    def count_of(self, mock: Mock) -> int:
+        """How often it has used a mock."""
+        uses = self.uses.get(mock.key)
+        return uses.count if uses else 0
+
+    def candidates(self, call: Call) -> List[Mock]:
+        """The mocks that may match, in order."""
+        return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
+
+    def find(
+        self, call: Call, wire: WireFormat, seed: int = 0, strict: Union[bool, str] = False
+    ) -> Tuple[Optional[Found], bool]:
+        """The first mock that matches, which is used by that; and whether an equal call will find
+        the same.  `seed` is that of draws, `strict` says that what breaks a rule is refused unless
+        the mock says otherwise."""
+        is_repeatable = True
+        for mock in self.candidates(call):
+            holds = mock.matches(call)
+            if not holds:
+                continue
+            is_repeatable = is_repeatable and mock.is_repeatable
+            found = mock.claim(call, wire, self.uses_of(mock), holds, seed, strict)
+            if found:
+                return found, is_repeatable
+        return None, is_repeatable
+
+    def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
+        """The mocks that came nearest to matching."""
+        mocks = looked_at(self.in_order(), self.candidates(call))
+        return near_misses(mocks, call, wire, self.count_of)
+
+    def explain(self, near: Sequence[NearMiss]) -> str:
+        """Why no mock matches: the closest one and the first thing that differs, and what is wrong
+        with those that could not be read again."""
+        return closest(near, self.all_mocks.files.directories) + self.not_reloaded
+
+    @property
+    def not_reloaded(self) -> str:
+        """What is wrong with mocks that could not be read again, to be told behind a reason."""
+        return not_reloaded([*self.all_mocks.files.problems, *self.problems.values()])
+
+    @property
+    def hint(self) -> str:
+        """How a mock is added."""
+        prefix = ""
+        if self.name:
+            prefix = f"/@{quote(self.name, safe='')}"
+        return f"POST {prefix}{CONTROL_PREFIX}/mocks adds one"
+
+
+class Mocks:
+    """All mocks in matching order: those that a session added at run time, newest first, then those
+    from files.  `say` gets a line whenever reading those again goes wrong or right."""
+
+    def __init__(
+        self, directories: Sequence[str] = (), say: Callable[[str], None] = lambda line: None
+    ) -> None:
+        self.say = say
+        self.lock = threading.Lock()  # of the sessions and what they hold
+        self.used = 0  # bytes of memory of mocks that were added
+        self.freed: Callable[[int], None] = lambda size: None  # is told of those that went
+        # The sessions for whose requests somebody waits, or of whose streams one is at a gate.
+        self.awaited: Callable[[], Set[str]] = set
+        self.archive = Archive(forgot=self.has_forgotten)
+        # A key of its own, so that what another server issued is none of its tokens.
+        self.issuer = Issuer(os.urandom(32), time.time)
+        self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
+        self.ports: Set[int] = set()  # that are listened on
+        self.numbers = itertools.count(1)
+        self.generations = itertools.count(1)
+        self.generation = 0
+        self.files = MockFiles(directories, say, self.read_again)
+
+    def has_changed(self) -> None:
+        """Say, once something has changed, that no answer from before holds any more."""
+        self.generation = next(self.generations)
+
+    def has_forgotten(self, size: int) -> None:
+        """Say that so many bytes of what sessions remember are gone, and with them all answers that
+        would have to be remembered anew."""
+        self.freed(size)
+        self.has_changed()
+
+    def session(self, name: str) -> Session:
+        """A session, which begins when it is first asked for.  NoRoom if there are too many."""
+        if not name:
+            return self.sessions[""]
+        with self.lock:
+            session = self.sessions.get(name)
+            if session is None:
+                if len(self.sessions) >= SESSIONS:
+                    self.forget_one()
+                session = self.sessions[name] = Session(name, self)
+            self.sessions.move_to_end(name)
+        return session
+
+    def forget_one(self) -> None:
+        """Forget the session that was unused for longest, of those with nothing of their own."""
+        kept = {"", *self.awaited()}
+        for name, session in self.sessions.items():
+            if name not in kept and not session.mocks and session.state.is_empty:
+                del self.sessions[name]
+                session.state.close()
+                self.has_changed()
+                return
+        raise NoRoom(
+            400,  # clients try again after most others
+            f"there are {SESSIONS} sessions, each with something of its own or somebody who waits; "
+            "POST /__mock__/reset in one that is over, or with ?session=* for all, makes room",
+            code="too_many_sessions",
+        )
+
+    def check_room(self, size: int) -> None:
+        """NoRoom if mocks can't be added that take so many bytes."""
+        if self.used + size > MOCKS_ROOM:
+            raise NoRoom(
+                413,
+                f"these mocks take {size / MIB:.1f} MiB of memory, and those added before have "
+                f"{self.used / MIB:.1f} of {MOCKS_ROOM / MIB:g} MiB; DELETE /__mock__/mocks, or "
+                "POST /__mock__/reset, with ?session=* for all sessions, makes room",
+                code="too_many_mocks",
+            )
+
+    def release(self, size: int) -> None:
+        """Note that added mocks that took so many bytes are gone."""
+        self.used -= size
+        self.freed(size)
+
+    def names(self) -> List[str]:
+        """The names of all sessions."""
+        with self.lock:
+            return list(self.sessions)
+
+    @property
+    def from_files(self) -> Tuple[Mock, ...]:
+        """The mocks from files, in matching order."""
+        return self.files.index.mocks
+
+    def read_again(self, read: ReadFile) -> None:
+        """Read the mocks of all sessions that name files again."""
+        with self.lock:
+            sessions = list(self.sessions.values())
+        for session in sessions:
+            session.read_again(read)
+        self.has_changed()
+
+
+# === nearly ==================================================================
+# Requests that nearly were what a test looks for, and what differs.  Touches nothing.
+
+
+TOLD = 3  # how many are told
+
+
+@record
+class Nearly:
+    """A request that is not what was looked for, and everything that differs."""
+
+    entry: Entry
+    differences: Tuple[Difference, ...]
+    holding: int  # how many of the conditions hold
+
+    @property
+    def sentence(self) -> str:
+        """Which request it is, and the first difference in words."""
+        return f"{named(self.entry)}: {explained(self.differences[0])}"
+
+    def json(self) -> Dict[str, Json]:
+        """The same as JSON, with every difference."""
+        return {
+            "request": self.entry.number,
+            "differences": [difference_json(*one) for one in self.differences],
+        }
+
+
+def named(entry: Entry) -> str:
+    """Which request it is, for people."""
+    asked = entry.asked
+    return f"{asked.method} {asked.path} ({entry.ended or 'running'})"
+
+
+def differences_of(entry: Entry, conditions: Sequence[Condition], ended: Ended) -> List[Difference]:
+    """Everything that keeps a request from fulfilling conditions and having ended as asked."""
+    found = entry.asked.differences(conditions)
+    if ended is not None and entry.ended not in ended:
+        found.append(("ended", entry.ended, Because(" or ".join(sorted(ended)))))
+    return found
+
+
+def near_requests(
+    entries: Sequence[Entry], conditions: Sequence[Condition], ended: Ended
+) -> Tuple[Nearly, ...]:
+    """The requests with the fewest differences, nearest first, of equally near ones the newest;
+    those that have none are not among them."""
+    found = []
+    for entry in reversed(entries[-LOOKED_AT:]):
+        differences = tuple(differences_of(entry, conditions, ended))
+        if differences:
+            found.append(Nearly(entry, differences, len(conditions) - len(differences)))
+    found.sort(key=lambda one: nearness(one.differences, one.holding), reverse=True)
+    found.sort(key=lambda one: len(one.differences))
+    return tuple(found[:TOLD])
+
+
+# === bodies ==================================================================
+# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
+
+
+# RFC 9112, 7.1 and 7.1.1; 16 digits are enough for any size.
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+
+
+BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
+CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
+
+Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
+
+CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
+
+
+class SizedBody:
+    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.pieces = bytearray()
+        self.rest = b""
+        self.wanted = BODY_PIECE
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete."""
+        need = self.length - len(self.pieces)
+        self.pieces += data[:need]
+        self.rest = data[need:]
+        return len(self.pieces) == self.length
+
+
+class ChunkedBody:
+    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.pieces = bytearray()
+        self.rest = b""
+        self.at = 0  # up to where `rest` is read
+        self.need = 0  # bytes left of a chunk
+        self.trailers = 0  # bytes of trailers
+        self.state = self.size
+
+    @property
+    def wanted(self) -> int:
+        """How many bytes to read at once: chunks may be tiny, and each takes its time."""
+        return max(CHUNKS_PIECE, min(self.need, BODY_PIECE))
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete.
+
+        Refused if it is malformed or too long."""
+        self.rest = self.rest[self.at :] + data
+        self.at = 0
+        while self.state != self.done and self.state():
+            pass
+        if self.state != self.done:
+            return False
+        self.rest = self.rest[self.at :]
+        self.at = 0
+        return True
+
+    def line(self) -> Optional[bytes]:
+        """The next line, if it is complete."""
+        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
+        if end < 0:
+            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
+                raise malformed(
+                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
+                )
+            return None
+        line = self.rest[self.at : end + 1]
+        self.at = end + 1
+        # Who takes a bare LF can be made to see another request than a proxy (RFC 9112, 11.2).
+        if not line.endswith(b"\r\n"):
+            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
+        return line[:-2]
+
+    def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        match = CHUNK_SIZE.fullmatch(line)
+        if not match:
+            # Not all of it: it may be a header, or a body whose length was wrong.
+            text = shown(line.decode("latin-1"), room=18)
+            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
+        self.need = int(match.group(1), 16)
+        if len(self.pieces) + self.need > self.limit:
+            raise too_large(self.limit)
+        self.state = self.data if self.need else self.trailer
+        return True
+
+    def data(self) -> bool:
+        """Read a chunk and the line end behind it; whether there may be more to read."""
+        piece = self.rest[self.at : self.at + self.need]
+        self.pieces += piece
+        self.at += len(piece)
+        self.need -= len(piece)
+        if self.need or len(self.rest) < self.at + 2:
+            return False
+        if self.rest[self.at : self.at + 2] != b"\r\n":
+            raise malformed("a chunk is longer than its size says")
+        self.at += 2
+        self.state = self.size
+        return True
+
+    def trailer(self) -> bool:
+        """Read a trailer or the empty line after the last; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        if not line:
+            self.state = self.done
+            return False
+        self.trailers += len(line)
+        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
+            raise malformed("malformed trailer after the chunked body")
+        return True
+
+    def done(self) -> bool:
+        """There is nothing more to read."""
+        return False
+
+
+def too_large(limit: int) -> Refused:
+    """The refusal of a body above --max-body."""
+    return Refused(
+        413,
+        f"the body is larger than {limit} bytes (--max-body)",
+        code="body_too_large",
+        close=True,
+    )
+
+
+def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
+    """What reads the request's body; None if it has none.  Refused if it is too large."""
+    if "transfer-encoding" in head.headers:
+        return ChunkedBody(limit)
+    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
+    length = head.headers.get("content-length", "0")
+    # More digits are above any limit, and of thousands int() makes an error.
+    if len(length) > 18 or int(length) > limit:
+        raise too_large(limit)
+    if int(length):
+        return SizedBody(int(length))
+    return None
+
+
+# === recording/json_spans ====================================================
+# The texts in JSON, each with the place where it stands, so that one can be changed and all else
+# stays as it was written.  Pure.
+
+
+WayTo = Tuple[Any, ...]
+FoundText = Tuple[str, str, Optional[WayTo]]  # a text, the name of its member, its path
+
+
+class JsonText(NamedTuple):
+    """A text in something that was written: `start` and `end` of what stands for it there, `name`
+    of the member that it is the value of, and `path`, equal for pieces of one text that is cut
+    over several events.  A name has no path; what is `is_plain` has no escapes."""
+
+    start: int
+    end: int
+    text: str
+    name: str = ""
+    path: Optional[WayTo] = None
+    is_plain: bool = False
+
+
+class JsonMembers(List[Tuple[str, Any]]):
+    """The members of a JSON object in order, those that stand twice too."""
+
+
+def short_number(digits: str) -> int:
+    """A whole number, if it can be the place of something."""
+    return int(digits) if len(digits) < 10 else -1
+
+
+MEMBERS_DECODER = json.JSONDecoder(
+    object_pairs_hook=JsonMembers, parse_int=short_number, strict=False
+)
+WRITTEN_TEXT = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
+# What says which of several texts a piece belongs to, beside the names on the way to it.
+APART = frozenset(
+    (
+        *("index", "output_index", "content_index", "summary_index", "item_id"),
+        *("contentBlockIndex", "jsonPath"),
+    )
+)
+
+
+def json_texts(text: str) -> Optional[List[JsonText]]:
+    """The texts in JSON, names among them, in order; None if it is none."""
+    try:
+        value = MEMBERS_DECODER.decode(text.lstrip("\ufeff"))
+        found: List[FoundText] = []
+        collect(value, "", (), found)
+    except (ValueError, RecursionError):
+        return None
+    # Read twice: once for what they say, once for where they are.
+    return [
+        JsonText(match.start(1), match.end(1), *one)
+        for match, one in zip(WRITTEN_TEXT.finditer(text), found)
+    ]
+
+
+def collect(value: Any, name: str, path: WayTo, found: List[FoundText]) -> None:
+    """Gather the texts in a value, with the names of the members that they are in, and paths."""
+    if isinstance(value, str):
+        found.append((value, name, path))
+    elif isinstance(value, JsonMembers):
+        apart = tuple(
+            pair for pair in value if pair[0] in APART and isinstance(pair[1], (str, int))
+        )
+        for key, inner in value:
+            found.append((key, "", None))
+            collect(inner, key, (*path, apart, key), found)
+    elif isinstance(value, list):
+        # Without the place in the list: a stream's pieces are all at the first.
+        for inner in value:
+            collect(inner, name, path, found)
+
+
+UNIT = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]",
+    re.DOTALL,
+)
+
+
+def letter_places(written: str) -> List[int]:
+    """Where each character of a text begins in what is written for it, and where that ends."""
+    return [*(match.start() for match in UNIT.finditer(written)), len(written)]
+
+
+# === recording/shapes ========================================================
+# Events of the same shape: of those of a stream nearly all differ in a few texts and numbers only,
+# so that what is known of one need not be found out again.  Pure.
+
+
+LONGEST_SHAPE = 8192  # characters; what is longer comes once
+MOST_SHAPES = 500  # that are remembered; others are read like the first of them
+WRITTEN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+QUOTES = '""'  # where a text was
+
+ValueAt = Tuple[int, str, WayTo]  # which of the texts it is, the name of its member, its path
+
+
+class Layout(NamedTuple):
+    """Which texts and numbers of something written may say that a piece belongs to another text."""
+
+    apart_texts: Sequence[int]
+    apart_numbers: Sequence[int]
+
+
+class Shapes:
+    """Reads the texts in JSON, as `json_texts` does; names that are known to be harmless are left
+    out.  `is_harmless` tells whether nothing in a text must go."""
+
+    def __init__(self, is_harmless: Callable[[str], bool]) -> None:
+        self.is_harmless = is_harmless
+        self.names: Dict[str, Sequence[int]] = {}
+        self.layouts: Dict[Tuple[str, ...], Layout] = {}
+        self.values: Dict[Tuple[Tuple[str, ...], ...], List[ValueAt]] = {}
+
+    def texts(self, text: str, offset: int = 0) -> Optional[List[JsonText]]:
+        """The texts in JSON that begins there in something written; None if it is none."""
+        if len(text) > LONGEST_SHAPE:
+            return moved(json_texts(text), offset)
+        # What is between the texts, and they, in turn.
+        pieces = WRITTEN_TEXT.split(text)
+        between, written = QUOTES.join(pieces[::2]), pieces[1::2]
+        # The same shape, the same letters: it is JSON if the other was.
+        bare = WRITTEN_NUMBER.sub("0", between)
+        head = (bare, *[written[at] for at in self.names.get(bare, ())])
+        layout = self.layouts.get(head)
+        values = None
+        if layout:
+            values = self.values.get((head, *apart_in(layout, between, written)))
+        found = None
+        if values is not None:
+            found = texts_at(values, pieces, offset)
+        if found is None:
+            return self.texts_anew(text, bare, between, written, offset)
+        return found
+
+    def texts_anew(
+        self, text: str, bare: str, between: str, written: Sequence[str], offset: int
+    ) -> Optional[List[JsonText]]:
+        """The same of a shape that is not known, which is then."""
+        texts = json_texts(text)
+        if texts is None:
+            return None
+        names = [at for at, one in enumerate(texts) if one.path is None]
+        told = [written[at] for at in names]
+        # A name that is written otherwise, or that must go itself, is rare.
+        if len(self.values) < MOST_SHAPES and all(map(self.is_plain, told)):
+            head = (bare, *told)
+            layout = layout_of(bare, names, written)
+            self.names[bare], self.layouts[head] = names, layout
+            self.values[(head, *apart_in(layout, between, written))] = [
+                (at, one.name, one.path) for at, one in enumerate(texts) if one.path is not None
+            ]
+        return moved(texts, offset)
+
+    def is_plain(self, name: str) -> bool:
+        """Whether a name, as it is written, is what it says, and harmless."""
+        return "\\" not in name and self.is_harmless(name)
+
+
+def moved(texts: Optional[List[JsonText]], offset: int) -> Optional[List[JsonText]]:
+    """Texts that stand so many characters later."""
+    if not texts or not offset:
+        return texts
+    return [one._replace(start=one.start + offset, end=one.end + offset) for one in texts]
+
+
+def layout_of(bare: str, names: Sequence[int], written: Sequence[str]) -> Layout:
+    """The layout of something of which these texts are names."""
+    pieces = bare.split(QUOTES)
+    numbers = list(itertools.accumulate(piece.count("0") for piece in pieces))
+    apart_texts: List[int] = []
+    apart_numbers: List[int] = []
+    for at in names:
+        if written[at] not in APART:
+            continue
+        if pieces[at + 1].strip() == ":":
+            apart_texts.append(at + 1)
+        else:  # its number is the next one, if it has one
+            apart_numbers.append(numbers[at])
+    return Layout(apart_texts, apart_numbers)
+
+
+def apart_in(layout: Layout, between: str, written: Sequence[str]) -> List[Tuple[str, ...]]:
+    """What sets pieces of texts apart, as it is written."""
+    found: List[Tuple[str, ...]] = []
+    if layout.apart_texts:
+        found.append(tuple([written[at] for at in layout.apart_texts]))
+    if layout.apart_numbers:
+        numbers = WRITTEN_NUMBER.findall(between)
+        found.append(tuple([numbers[at] for at in layout.apart_numbers if at < len(numbers)]))
+    return found
+
+
+def texts_at(
+    values: Sequence[ValueAt], pieces: Sequence[str], offset: int
+) -> Optional[List[JsonText]]:
+    """The texts of these values; None if one of them is none."""
+    ends = list(itertools.accumulate(map(len, pieces)))
+    found = []
+    for at, name, path in values:
+        text = pieces[2 * at + 1]
+        # Two quotes stand around each.
+        start = ends[2 * at] + 2 * at + 1 + offset
+        end = start + len(text)
+        if "\\" in text:
+            try:
+                text = MEMBERS_DECODER.decode(f'"{text}"')
+            except ValueError:
+                return None
+        found.append(JsonText(start, end, text, name, path))
+    return found
+
+
+# === recording/sheets ========================================================
+# What is written in frames and bodies: the texts in them, which are scrubbed together, so that a
+# key is found that is cut over several.  Pure.
+
+
+LEAST_KEY = 6  # characters; in less there is none
+Spans = Callable[[str], List[Span]]  # what must go of a text
+Change = Tuple[int, int, str]
+
+
+class Sheet(NamedTuple):
+    """Something written, the texts in it, and how it becomes bytes again."""
+
+    written: str
+    texts: Sequence[JsonText]
+    rebuilt: Callable[[str], bytes]
+
+
+# --- scrubbing ---
+
+
+class Looks:
+    """Looks at texts, each for itself: most of a stream's come again and again."""
+
+    def __init__(self, spans_of: Spans) -> None:
+        self.spans_of = spans_of
+        self.found: Dict[Tuple[str, str], List[Span]] = {}
+
+    def alone(self, one: JsonText) -> List[Span]:
+        """What must go of a text for itself."""
+        known = self.found.get((one.name, one.text))
+        if known is None:
+            known = self.found[one.name, one.text] = self.look(one)
+        return known
+
+    def look(self, one: JsonText) -> List[Span]:
+        """The same, found out."""
+        if one.text == SCRUBBED:
+            return []
+        if one.name and is_secret_member(one.name, one.text):
+            return [(0, len(one.text))]
+        return self.spans_of(one.text) if len(one.text) >= LEAST_KEY else []
+
+
+def scrubbed_sheets(sheets: Sequence[Sheet], spans_of: Spans) -> List[str]:
+    """What is written, without what must go."""
+    looks = Looks(spans_of)
+    changes: List[List[Change]] = [[] for _ in sheets]
+    channels: Dict[Optional[WayTo], List[Tuple[int, JsonText]]] = {}
+    for number, sheet in enumerate(sheets):
+        for one in sheet.texts:
+            channels.setdefault(one.path, []).append((number, one))
+    for piece in channels.pop(None, []):
+        scrub_channel([piece], sheets, looks, changes)
+    for pieces in channels.values():
+        scrub_channel(pieces, sheets, looks, changes)
+    return [changed(sheet.written, made) for sheet, made in zip(sheets, changes)]
+
+
+def scrub_channel(
+    pieces: Sequence[Tuple[int, JsonText]],
+    sheets: Sequence[Sheet],
+    looks: Looks,
+    changes: List[List[Change]],
+) -> None:
+    """Take what must go out of the pieces of one text."""
+    parts = [[(*span, SCRUBBED) for span in looks.alone(one)] for _, one in pieces]
+    if len(pieces) > 1:
+        joined_parts([one for _, one in pieces], looks.spans_of, parts)
+    if not any(parts):
+        return
+    for (number, one), found in zip(pieces, parts):
+        last = 0
+        for start, end, instead in sorted(found):
+            if start < last:  # it goes with the one before
+                start, instead = last, ""
+            if end > start:
+                changes[number].append(change(sheets[number].written, one, (start, end), instead))
+                last = end
+
+
+def joined_parts(
+    pieces: Sequence[JsonText], spans_of: Spans, parts: Sequence[List[Change]]
+) -> None:
+    """Add the parts of what must go of all pieces together: the first has a mark instead."""
+    starts = [0, *itertools.accumulate(len(one.text) for one in pieces)]
+    number = 0
+    for begin, end in spans_of("".join(one.text for one in pieces)):
+        while starts[number + 1] <= begin:
+            number += 1
+        found, at = [], number
+        while at < len(pieces) and starts[at] < end:
+            part = max(0, begin - starts[at]), min(starts[at + 1], end) - starts[at]
+            found.append((at, part))
+            at += 1
+        # Keys that follow each other, as in a list, look like one.
+        if all(is_gone(part, parts[at]) for at, part in found):
+            continue
+        instead = SCRUBBED
+        for at, part in found:
+            if part[0] < part[1]:
+                parts[at].append((*part, instead))
+                instead = ""
+
+
+def is_gone(part: Span, parts: Sequence[Change]) -> bool:
+    """Whether a part of a text goes anyway."""
+    return any(start <= part[0] and part[1] <= end for start, end, _ in parts)
+
+
+def change(written: str, one: JsonText, span: Span, instead: str) -> Change:
+    """What stands instead of a piece of a text."""
+    start, end = span
+    piece = written[one.start : one.end]
+    if "\\" in piece and not one.is_plain:
+        units = letter_places(piece)
+        start, end = units[start], units[end]
+    return one.start + start, one.start + end, instead
+
+
+def changed(written: str, changes: Sequence[Change]) -> str:
+    """What is written, with something else in places that do not overlap."""
+    if not changes:
+        return written
+    pieces, at = [], 0
+    for start, end, instead in sorted(changes):
+        pieces += [written[at:start], instead]
+        at = end
+    return "".join([*pieces, written[at:]])
+
+
+# --- reading ---
+
+LINE = re.compile(r"[^\r\n]+")
+
+
+def text_coding(data: bytes) -> str:
+    """How bytes are read, so that they can be written again."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8"
+
+
+def json_sheet(data: bytes, shapes: Shapes) -> Sheet:
+    """A JSON value, or a text that is none."""
+    coding = text_coding(data)
+    written = data.decode(coding)
+    texts = shapes.texts(written)
+    if texts is None:
+        texts = [JsonText(0, len(written), written, path=(), is_plain=True)]
+    return Sheet(written, texts, lambda text: text.encode(coding))
+
+
+def event_sheet(frame: bytes, shapes: Shapes) -> Sheet:
+    """A frame of an event stream; what is not in its data stands for itself."""
+    coding = text_coding(frame)
+    written = frame.decode(coding)
+    data: List["re.Match[str]"] = []
+    others: List["re.Match[str]"] = []
+    for line in LINE.finditer(written):
+        which = data if line.group().startswith("data:") else others
+        which.append(line)
+    if len(data) == 1:  # as nearly always
+        texts = shapes.texts(data[0].group()[5:], data[0].start() + 5)
+    else:
+        # The data alone, each character where it was.
+        texts = shapes.texts(LINE.sub(data_alone, written))
+    if texts is None:
+        spans = [span_of_data(line) for line in data]
+        texts = [
+            JsonText(start, end, written[start:end], path=("data",), is_plain=True)
+            for start, end in spans
+        ]
+    plain = [JsonText(*line.span(), line.group(), is_plain=True) for line in others]
+    return Sheet(written, [*texts, *plain], lambda text: text.encode(coding))
+
+
+def data_alone(line: "re.Match[str]") -> str:
+    """The data of a line, with spaces for all else."""
+    text = line.group()
+    if not text.startswith("data:"):
+        return " " * len(text)
+    return " " * 5 + text[5:]
+
+
+def span_of_data(line: "re.Match[str]") -> Span:
+    """Where the data of a line is."""
+    start = line.start() + 5
+    if line.group()[5:6] == " ":
+        start += 1
+    return start, line.end()
+
+
+def element_sheet(frame: bytes, shapes: Shapes) -> Sheet:
+    """A frame of a JSON array: an element, with what is between it and others."""
+    sheet = json_sheet(frame, shapes)
+    opening = re.match(r"\s*[\[,]", sheet.written)
+    start = opening.end() if opening else 0
+    bare = " " * start + sheet.written[start:]
+    for text in (bare, ended_early(bare)):
+        texts = shapes.texts(text)
+        if texts is not None:
+            return sheet._replace(texts=texts)
+    return sheet
+
+
+def ended_early(text: str) -> str:
+    """A text without the bracket at its end."""
+    kept = text.rstrip()
+    return kept[:-1] if kept.endswith("]") else text
+
+
+def message_sheet(frame: bytes, shapes: Shapes) -> Sheet:
+    """A message of AWS; where its payload holds another one, as InvokeModel's do, that."""
+    try:
+        ((_, payload),) = EventStream.split(frame)
+    except (ValueError, IndexError, struct.error, UnicodeDecodeError):
+        # A piece of none: what it says can't be changed without breaking it.
+        return Sheet("", (), lambda text: frame)
+    (length,) = struct.unpack_from(">I", frame, 4)
+    headers = frame[12 : 12 + length]
+    outer = json_sheet(payload, shapes)
+    inner = next((one for one in outer.texts if one.name == "bytes"), None)
+    held = decoded_payload(inner)
+    if inner is None or held is None:
+        return outer._replace(
+            rebuilt=lambda text: EventStream.message(headers, outer.rebuilt(text))
+        )
+    sheet, place = json_sheet(held, shapes), inner
+
+    def rebuilt(text: str) -> bytes:
+        """The message with another payload in its payload."""
+        packed = base64.b64encode(sheet.rebuilt(text)).decode()
+        whole = outer.written[: place.start] + packed + outer.written[place.end :]
+        return EventStream.message(headers, outer.rebuilt(whole))
+
+    return sheet._replace(rebuilt=rebuilt)
+
+
+def decoded_payload(one: Optional[JsonText]) -> Optional[bytes]:
+    """The JSON that is encoded in a text; None if there is none."""
+    if one is None:
+        return None
+    try:
+        data = base64.b64decode(one.text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if data[:1] in (b"{", b"[") else None
+
+
+SHEETS: Dict[str, Callable[[bytes, Shapes], Sheet]] = {
+    SSE.title: event_sheet,
+    JsonArray.title: element_sheet,
+    EventStream.title: message_sheet,
+}
+
+
+# === recording/scrubbing =====================================================
+# What must not reach the disk: the client's own credentials, and what looks like one.  Pure.
+
+
+# --- heads ---
+
+# What clients read of an answer's head, beside its type: when to ask again, what is left, how long
+# it took, which version it is, and AWS's and Azure's kinds of errors.
+KEPT_HEADER = re.compile(
+    r"(?i)retry-after(?:-ms)?|x-should-retry|x-ms-retry-after-ms|(?:[a-z]+-)*rate-?limit.*"
+    r"|x-ms-error-code|x-amzn-errortype|x-amzn-bedrock-(?:[a-z]+-)*(?:count|latency)"
+    r"|(?:openai|anthropic|api|x-api|x-ms)-version|api-supported-versions|openai-model"
+    r"|(?:[a-z]+-)*(?:processing-ms|compute-time|inference-time|service-time|latency)"
+    r"|server-timing|x-compute-characters|x-total-tokens|num_(?:chars|tokens)"
+    r"|x-(?:trial-)?endpoint-(?:[a-z]+-)*call-(?:limit|remaining)"
+)
+
+
+def kept_headers(headers: Headers) -> Headers:
+    """The headers of an answer that are kept for the client of a replay, but for its type."""
+    return tuple(header for header in headers if KEPT_HEADER.fullmatch(header[0]))
+
+
+# --- a client's own credentials ---
+
+# Google's and Azure's ids of a request that a client makes up itself, and whose it is.
+OWNER_HEADER = re.compile(
+    r"(?!x-mock-|x-stainless-)(?:.*-)?(?:organi[sz]ation|org|project|workspace|account|tenant"
+    r"|subscription|session|csrf|xsrf|hmac|principal|client(?=-?id))(?:-?id)?"
+)
+SIGNED_PART = re.compile(r"(?:Credential|Signature)=([^,\s]+)")
+QUOTED_PART = re.compile(r"(?:username|response|nonce|cnonce|opaque)=\"([^\"]+)\"")
+PROJECT_IN_PATH = re.compile(r"projects/[^/]+")
+
+
+def own_secrets(request: Request) -> Tuple[str, ...]:
+    """The credentials that a request brings, and whose they are, longest first."""
+    found: List[str] = []
+    for name, value in request.headers.items():
+        if name in ("cookie", "cookie2"):
+            found += (piece.rpartition("=")[2].strip(' "') for piece in value.split(";"))
+            found += (piece.partition("=")[2].strip(' "') for piece in value.split(";"))
+        elif SECRET.fullmatch(name):
+            found += header_secrets(value)
+        elif OWNER_HEADER.fullmatch(name) or names_identity(name) or names_request(name):
+            found.append(value.strip())
+    for name, value in request.query.items():
+        if is_secret_parameter(name):
+            found += [
+                value,
+                value.partition("/")[0],
+            ]  # of X-Amz-Credential the key before its scope
+    found += PROJECT_IN_PATH.findall(request.path)
+    found += sent_secrets(request)
+    return tuple(sorted(set(filter(None, found)), key=lambda one: (-len(one), one)))
+
+
+def header_secrets(value: str) -> List[str]:
+    """The credentials in the value of a header."""
+    scheme, space, rest = value.strip().partition(" ")
+    scheme = scheme.lower()
+    if not space or scheme not in SCHEMES:
+        return [value.strip()]
+    rest = rest.strip()
+    if scheme == "aws4-hmac-sha256":
+        parts = SIGNED_PART.findall(rest)
+        return [*parts, *(part.partition("/")[0] for part in parts)]
+    if scheme == "digest":
+        return QUOTED_PART.findall(rest)
+    if scheme != "basic":
+        return [rest]
+    try:
+        pair = base64.b64decode(rest + "=" * (-len(rest) % 4)).decode()
+    except (binascii.Error, ValueError):
+        return [rest]
+    user, _, password = pair.partition(":")
+    return [rest, pair, user, password]
+
+
+def sent_secrets(request: Request) -> Iterator[str]:
+    """The credentials in the body of a request, as of a server of tools that is to be called."""
+    if request.form is not None:
+        yield from members_called_so(request.form, "")
+        return
+    if "urlencoded" in request.headers.get("content-type", ""):
+        pairs = parse_qsl(request.body.decode("latin-1"))
+        yield from (value for name, value in pairs if names_credential(name))
+        return
+    try:
+        yield from members_called_so(request.json, "")
+    except (ValueError, RecursionError):
+        return
+
+
+def members_called_so(value: Any, name: str) -> Iterator[str]:
+    """The texts in a JSON value whose members' names say that they are credentials."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from members_called_so(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from members_called_so(inner, name)
+    elif isinstance(value, str) and name and names_credential(name):
+        yield from header_secrets(value)
+
+
+LONG_SECRET = 12  # characters; a shorter one goes where it is a word of its own
+PLAIN_WORD = re.compile(r"[a-z]{1,15}|[A-Z]{1,15}|[A-Z][a-z]{1,14}|[0-9]{1,7}")
+
+
+def is_telling(secret: str) -> bool:
+    """Whether a credential can be taken out of a text without destroying it: not `any`, `test`,
+    `ollama`, nor a number."""
+    return len(secret) >= LEAST_KEY and not PLAIN_WORD.fullmatch(secret)
+
+
+def written_forms(secret: str) -> Iterator[str]:
+    """How a credential may be written."""
+    yield secret
+    yield quote(secret, safe="", errors="replace")
+    yield quote(secret, errors="replace")
+    yield quote_plus(secret, errors="replace")
+    for is_ascii in (True, False):
+        written = json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
+        yield written
+        yield written.replace("/", "\\/")
+
+
+# --- scrubbing ---
+
+MOST_SIGNS = 500_000  # of keys in one exchange: to look at so many takes seconds
+
+
+class TooManySigns(Exception):
+    """There is more in an exchange that may be a key than is looked at."""
+
+    def __str__(self) -> str:
+        return f"more than {MOST_SIGNS} places in it may be keys"
+
+
+TEXT_TYPE = re.compile(r"text/|.*(?:json|xml|javascript|event-stream|urlencoded)|\Z")
+
+
+class Scrubber:
+    """Takes out what must not be kept; `own` are the credentials of the request, which go wherever
+    they are repeated."""
+
+    def __init__(self, own: Iterable[str] = ()) -> None:
+        self.own = tuple(own)
+        forms = {form for one in self.own if is_telling(one) for form in written_forms(one)}
+        self.forms = sorted(forms, key=lambda form: (-len(form), form))
+        self.signs = 0  # that were looked at
+
+    def spans(self, text: str) -> List[Span]:
+        """What must go of a text, in order; TooManySigns if there was too much to look at."""
+        known = self.own_spans(text)
+        if not known and not may_hold_keys(text):
+            return []
+        self.signs += signs_in(text)
+        if self.signs > MOST_SIGNS:
+            raise TooManySigns
+        return all_spans(text, known)
+
+    def own_spans(self, text: str) -> List[Span]:
+        """Where a text repeats one of the credentials of the request, in no order."""
+        return [span for form in self.forms if form in text for span in found_places(text, form)]
+
+    def text(self, text: str) -> str:
+        """A text without keys; once more it stays as it is."""
+        return replaced(text, self.spans(text))
+
+    def value(self, value: Json, name: str = "") -> Json:
+        """A JSON value, the texts in it without keys."""
+        if isinstance(value, str):
+            if value and name and is_secret_member(name, value):
+                return SCRUBBED
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(one, name) for one in value]
+        if isinstance(value, dict):
+            return {self.text(key): self.value(one, key) for key, one in value.items()}
+        return value
+
+    def body(self, data: bytes, content_type: str) -> bytes:
+        """A whole body of a media type, its exact bytes but for what is scrubbed."""
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            if not TEXT_TYPE.match(content_type.lower()) or not content_type:
+                return self.binary(data)
+        if content_type.lower().startswith(("image/", "audio/", "video/")):
+            return self.binary(data)
+        return self.sheets([json_sheet(data, self.shapes())], [data])[0]
+
+    def binary(self, data: bytes) -> bytes:
+        """Bytes that are no text, without the credentials themselves."""
+        for form in self.forms:
+            if len(form) >= LONG_SECRET:
+                data = data.replace(form.encode("utf-8", "replace"), SCRUBBED.encode())
+        return data
+
+    def frames(self, frames: Sequence[bytes], kind: str) -> Tuple[bytes, ...]:
+        """The events of a stream in the framing of this title, each scrubbed; a key may be cut
+        over several of them."""
+        read, shapes = SHEETS.get(kind, json_sheet), self.shapes()
+        return tuple(self.sheets([read(frame, shapes) for frame in frames], frames))
+
+    def shapes(self) -> Shapes:
+        """What reads the texts of an answer."""
+        return Shapes(lambda name: not self.spans(name))
+
+    def sheets(self, sheets: Sequence[Sheet], before: Sequence[bytes]) -> List[bytes]:
+        """Sheets as bytes, each as before where nothing in it is scrubbed."""
+        found = scrubbed_sheets(sheets, self.spans)
+        return [
+            data if text == sheet.written else sheet.rebuilt(text)
+            for sheet, text, data in zip(sheets, found, before)
+        ]
+
+    def matcher(self, text: str) -> Json:
+        """A text matcher for a text: itself or, where keys are scrubbed in it, an object that holds
+        for whatever stands in their places."""
+        spans = self.spans(text)
+        if not spans:
+            return text
+        return {"regex": pattern_around(text, spans)}
+
+
+def found_places(text: str, form: str) -> Iterator[Span]:
+    """Where a credential stands in a text; a short one as a word of its own."""
+    start = text.find(form)
+    while start >= 0:
+        end = start + len(form)
+        flanks = text[max(0, start - 1) : start] + text[end : end + 1]
+        if len(form) >= LONG_SECRET or not ALPHANUMERIC & set(flanks):
+            yield start, end
+        start = text.find(form, end)
+
+
+# --- matching what was scrubbed ---
+
+SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")  # what a regular expression does not mean literally
+LONGEST_LITERAL = 4000  # characters; of more the middle may be any of as many
+SHOWN_LITERAL = 1000  # characters at both ends of such a one
+
+
+def pattern_around(text: str, spans: Sequence[Span]) -> str:
+    """A regular expression for a text, whatever stands in these places: it takes linear time."""
+    pieces, at = [r"\A"], 0
+    for start, end in spans:
+        pieces += [literal(text[at:start]), gap_pattern(text[start:end], text[end : end + 1])]
+        at = end
+    return "".join([*pieces, literal(text[at:]), r"\Z"])
+
+
+def escaped_text(text: str) -> str:
+    """A regular expression for a text, and no more escaped in it than must be."""
+    return SPECIAL.sub(r"\\\g<0>", text)
+
+
+def literal(text: str) -> str:
+    """A regular expression for a text; of a very long one only its ends are compared."""
+    if len(text) <= LONGEST_LITERAL:
+        return escaped_text(text)
+    between = len(text) - 2 * SHOWN_LITERAL
+    return f"{literal(text[:SHOWN_LITERAL])}[\\s\\S]{{{between}}}{literal(text[-SHOWN_LITERAL:])}"
+
+
+def gap_pattern(secret: str, after: str) -> str:
+    """A regular expression for what stood somewhere, and for what stands there now."""
+    # It may not run over what follows, or there would be many ways to match a text.
+    if (after and after in secret) or any(letter.isspace() for letter in secret):
+        return f"(?:[\\s\\S]{{{len(secret)}}}|\\*{{3}})"
+    excluded = escaped_text(after.strip()).replace("-", "\\-")
+    taken = f"[^\\s{excluded}]+"
+    return f"(?:{taken}|\\*{{3}})" if after == "*" else taken
+
+
+# === retold ==================================================================
+# Retold: an answer as people read it, made of what is kept of its bytes.  Pure.
+
+
+ANY_CHUNK = 1 << 60  # bytes that a chunk may say it has
+ELEMENT = re.compile(r"<(\w+)>([^<]+)<")  # of XML, as AWS's Query protocol answers
+
+Masking = Callable[[str], str]
+
+
+class Unchunked(ChunkedBody):
+    """A body in chunks, which may turn out to be none."""
+
+    def __init__(self) -> None:
+        self.begun = 0  # where in `rest` the head of a chunk begins
+        super().__init__(ANY_CHUNK)
+
+    def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
+        self.begun = self.at
+        return super().size()
+
+    def taken(self, data: bytes) -> Tuple[bytes, bool]:
+        """What is in some more bytes, and whether they are in chunks; from where they are not, as
+        they are."""
+        try:
+            self.feed(data)
+        except Refused:
+            start = self.begun if self.state == self.size else self.at
+            return bytes(self.pieces) + self.rest[start:], False
+        found = bytes(self.pieces)
+        self.pieces.clear()
+        return found, True
+
+
+class Undone:
+    """A body as it was before its chunks and its coding, as far as they can be undone: a fault may
+    have broken them.  Of what is longer than the journal keeps it is the beginning."""
+
+    def __init__(self, headers: Headers) -> None:
+        named = {name.lower(): value.lower() for name, value in headers}
+        self.chunks: Optional[Unchunked] = None
+        if named.get("transfer-encoding") == "chunked":
+            self.chunks = Unchunked()
+        self.is_packed = named.get("content-encoding") in ("gzip", "x-gzip")
+        self.unpacker = zlib.decompressobj(GZIP)
+        self.plain = bytearray()
+        self.is_cut = False
+
+    def feed(self, data: bytes) -> None:
+        """Take more bytes."""
+        if self.chunks:
+            data, is_chunked = self.chunks.taken(data)
+            if not is_chunked:
+                self.chunks = None
+        while data and self.is_packed and not self.is_cut:
+            data = self.unpacked(data)
+        self.plain += data
+        if len(self.plain) > JOURNAL_BODY:
+            del self.plain[JOURNAL_BODY:]
+            self.is_cut = True
+
+    def unpacked(self, data: bytes) -> bytes:
+        """Take bytes in gzip; those that are left behind its end, or are none."""
+        try:
+            self.plain += self.unpacker.decompress(data, JOURNAL_BODY + 1 - len(self.plain))
+        except zlib.error:
+            self.is_packed = False
+            return data
+        if len(self.plain) > JOURNAL_BODY:
+            self.is_cut = True
+        if not self.unpacker.eof:
+            return b""
+        data, self.unpacker = self.unpacker.unused_data, zlib.decompressobj(GZIP)
+        return data
+
+
+def answer_json(entry: Entry) -> Optional[Dict[str, Json]]:
+    """What is shown of the answer to a request, as far as it was sent; None as long as there is
+    none."""
+    sent, asked = entry.sent, entry.asked
+    head, body = sent.kept.written(entry.moment, entry.number)
+    out = max(0, sent.bytes)
+    body = body[:out]
+    if not (sent.has_begun or body):
+        return None
+    headers = headers_in(head)
+    undone = Undone(headers)
+    moments = fed(undone, body, moments_of(entry, len(head)))
+    plain = bytes(undone.plain)
+    is_cut = undone.is_cut or out > len(body)
+    mask = masking_of(entry.asked)
+    told: Dict[str, Json] = {
+        "status": entry.status,
+        "headers": [[name, masked(name, mask(value))] for name, value in headers],
+    }
+    kind = stream_kind_of(asked, headers, plain)
+    if kind:
+        events = TEXT_CUTS[kind](plain)
+        told["events"] = [mask(told_event(kind, event)) for event in events]
+        told["event_times"] = times_of_events(entry, events, moments)
+    else:
+        told["body"] = told_body(asked, plain, is_cut, mask)
+    told["truncated"] = is_cut
+    return told
+
+
+def headers_in(head: bytes) -> Headers:
+    """Names and values of the headers in a head."""
+    pairs = [line.partition(":") for line in header_lines(head)[1:] if line]
+    return tuple((name, value.strip(" \t")) for name, _, value in pairs)
+
+
+def stream_kind_of(asked: Asked, headers: Headers, plain: bytes) -> str:
+    """The title of the framing in which an answer is a stream; empty for a whole one."""
+    content_type = content_type_in(headers).partition(";")[0].strip().lower()
+    kind = STREAM_TYPES.get(content_type, "")
+    if kind or asked.events_total == 0 or not (asked.call and asked.call.stream):
+        return kind
+    # Google's arrays have the type of a whole body (wire formats, 7).
+    is_array = framing_of(plain) == JsonArray.title
+    return JsonArray.title if is_array else ""
+
+
+# --- when ---
+
+
+def moments_of(entry: Entry, head: int) -> List[Moment]:
+    """How many bytes of the body were out when, in seconds since the request came."""
+    kept = entry.sent.kept
+    return [(out - head, max(0.0, at - kept.since)) for out, at in list(kept.moments)]
+
+
+def fed(undone: Undone, body: bytes, moments: Iterable[Moment]) -> List[Moment]:
+    """Have a body undone, and tell how much of it, undone, was out when."""
+    start, found = 0, []
+    for end, at in moments:
+        if end > start:
+            undone.feed(body[start:end])
+            start = end
+        found.append((len(undone.plain), at))
+    undone.feed(body[start:])
+    return found
+
+
+def times_of_events(
+    entry: Entry, events: Sequence[bytes], moments: Sequence[Moment]
+) -> List[Optional[float]]:
+    """When each event was out, in seconds since the request came, as far as that is known."""
+    ends = [out for out, _ in moments]
+    end, found = 0, []
+    for event in events:
+        end += len(event)
+        place = bisect_left(ends, end)
+        at = entry.duration
+        if place < len(moments):
+            at = round(moments[place][1], 6)
+        found.append(at)
+    return found
+
+
+# --- what ---
+
+
+def told_event(kind: str, event: bytes) -> str:
+    """One event as text; AWS's as its headers and its payload."""
+    if kind != EventStream.title:
+        return event.decode("utf-8", "replace")
+    try:
+        ((headers, payload),) = EventStream.split(event)
+    except (ValueError, IndexError, struct.error):
+        return f"({len(event)} bytes of a message that is broken, or not whole)"
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    text = payload.decode("utf-8", "replace")
+    return "\n".join([*lines, "", text, *inner_event(text)])
+
+
+def inner_event(text: str) -> List[str]:
+    """What is in the bytes of a payload, as InvokeModel has them (wire formats, 10)."""
+    try:
+        return [base64.b64decode(parse_json(utf8(text))["bytes"]).decode()]
+    except (ValueError, TypeError, LookupError):
+        return []
+
+
+def told_body(asked: Asked, plain: bytes, is_cut: bool, mask: Masking) -> Json:
+    """A body as JSON, as text or, if it is neither, in base64; null for none."""
+    if not plain:
+        return None
+    hides = asked.wire is not None and asked.wire.hides_body
+    try:
+        # What is cut off may end in the middle of a character.
+        text = codecs.getincrementaldecoder("utf-8")().decode(plain, not is_cut)
+    except ValueError:
+        return HIDDEN if hides else {"base64": base64.b64encode(plain).decode()}
+    text = mask(text)
+    try:
+        value = parse_json(utf8(text))
+    except ValueError:
+        return told_credentials(text) if hides else text
+    return kept_fields(value) if hides else value
+
+
+def told_credentials(text: str) -> str:
+    """What is told of an answer full of credentials that is no JSON: the elements of XML, with
+    those masked."""
+    if not text.lstrip().startswith("<"):
+        return HIDDEN
+    return ELEMENT.sub(masked_element, text)
+
+
+def masked_element(match: "re.Match[str]") -> str:
+    """An element of XML as it may be shown."""
+    name, text = match.groups()
+    return f"<{name}>{masked(name, text)}<"
+
+
+def masking_of(asked: Asked) -> Masking:
+    """What masks the credentials of a request in its answer; and in what came from elsewhere all
+    that looks like one."""
+    own: List[str] = []
+    for name, value in asked.head.headers.items():
+        if SECRET.fullmatch(name):
+            own += header_secrets(value)
+    own += [value for name, value in asked.head.query.items() if is_secret_parameter(name)]
+    scrubber = Scrubber(own)
+
+    def mask(text: str) -> str:
+        """A text without them."""
+        try:
+            if asked.forwarded:
+                return scrubber.text(text)
+            return replaced(text, merged_spans(scrubber.own_spans(text)))
+        except TooManySigns:
+            return HIDDEN
+
+    return mask
+
+
+# === suggestion ==============================================================
+# A suggestion: the mock that somebody would write to have a request answered.  Pure.
+
+
+LONGEST_TEXT = 100  # characters of a text that is asked for as a whole
+LONGEST_PIECE = 80  # and of a piece that tells a longer one from others
+LEAST_PIECE = 20  # of one that is rather taken than what follows it
+LOOKED_THROUGH = 20_000  # characters of a long text
+# What parts the lines of a text, and what does not read well in a file: controls, half characters.
+PARTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+TEXT_OF: Dict[str, str] = {"token": "a-token-of-the-mock", "metadata": "a-token-of-the-mock"}
+USUAL_TEXT = "Hello from the mock."
+
+
+def suggestion_for(asked: Asked) -> Optional[Dict[str, Json]]:
+    """A mock that would have answered a request; None for one that no mock can answer: it could not
+    be read, or was refused before mocks were asked."""
+    call, wire = asked.call, asked.wire
+    if call is None or wire is None:
+        return None
+    more: Dict[str, Json] = {}
+    # What --strict has refused is refused to every mock that does not say otherwise.
+    if asked.is_invalid and not asked.mock:
+        more["strict"] = False
+    for response in responses_to(wire, call):
+        for match in matches_of(wire, call):
+            spec = {"match": match, "response": response, **more}
+            if would_answer(spec, wire, call):
+                return spec
+    return None
+
+
+def would_answer(spec: Dict[str, Json], wire: WireFormat, call: Call) -> bool:
+    """Whether a mock could be added, and would answer a call."""
+    try:
+        mock = parse_mock(MockNode.whole(spec, "suggestion", nothing_stored))
+    except BadMock:
+        return False
+    return bool(mock.matches(call)) and not mock.answer(0).lacks(wire, call)
+
+
+def nothing_stored(name: str) -> bytes:
+    """What a suggestion says stands in no file."""
+    raise FileNotFoundError(name)
+
+
+# --- responses ---
+
+
+def responses_to(wire: WireFormat, call: Call) -> Iterator[Json]:
+    """What may be said to a call, best first."""
+    if Embedding in wire.speaks:
+        yield {"embedding": [0.1, 0.2, 0.3]}
+    if Scores in wire.speaks:
+        yield {"scores": [0.9, 0.5, 0.1][: max(1, len(call.inputs))]}
+    if Text in wire.speaks and wire.operation != OTHER:
+        yield {"text": TEXT_OF.get(wire.operation, USUAL_TEXT)}
+    yield {"body": {"message": USUAL_TEXT}}
+    yield {"raw": USUAL_TEXT}
+
+
+# --- matches ---
+
+
+def matches_of(wire: WireFormat, call: Call) -> Iterator[Dict[str, Json]]:
+    """What may be asked of a call, best first."""
+    by_path: Dict[str, Json] = {"method": call.method, "path": call.path}
+    if wire.operation == OTHER:
+        yield {**by_path, **query_of(call)}
+        yield by_path
+        return
+    said = last_said(call)
+    if said:
+        yield {**place_of(call), **said}
+    if call.operation != "generate":
+        yield {"operation": call.operation, "path": call.path}
+    yield {**place_of(call), "api": call.api}
+    yield by_path
+
+
+def place_of(call: Call) -> Dict[str, Json]:
+    """Which operation and which model are asked."""
+    found: Dict[str, Json] = {}
+    if call.operation != "generate":
+        found["operation"] = call.operation
+    if call.model and len(call.model) <= LONGEST_TEXT:
+        found["model"] = call.model
+    return found
+
+
+def last_said(call: Call) -> Dict[str, Json]:
+    """What is said last: by a tool, else by the user, else by whoever wrote the system's text."""
+    found = {"user": telling(call.user)}
+    if call.tool_result is not None:
+        found["tool_result"] = telling(call.tool_result)
+    if not any(found.values()):
+        found["system"] = telling(call.system)
+    return {key: matcher for key, matcher in found.items() if matcher}
+
+
+def query_of(call: Call) -> Dict[str, Json]:
+    """The query, as far as somebody would look at it."""
+    query = {
+        name: telling(value)
+        for name, value in call.query.items()
+        if name not in UNASKED_QUERY and not is_secret_parameter(name)
+    }
+    told = {name: matcher for name, matcher in query.items() if matcher}
+    return {"query": told} if told else {}
+
+
+def telling(text: str) -> Json:
+    """A matcher for a text: the whole of a short one, a telling piece of a long one; None if there
+    is nothing to be read in it."""
+    if not text.strip():
+        return None
+    if len(text) <= LONGEST_TEXT and not PARTED.search(text):
+        return text
+    pieces = [piece.strip() for piece in PARTED.split(text[:LOOKED_THROUGH])]
+    long = [piece for piece in pieces if len(piece) >= LEAST_PIECE]
+    piece = long[0] if long else max(pieces, key=len)
+    if len(piece) > LONGEST_PIECE:
+        cut = piece[:LONGEST_PIECE]
+        piece = cut.rpartition(" ")[0] or cut  # no half a word
+    return {"contains": piece} if piece else None
+
+
+# === operations ==============================================================
+# What can be done with a session: its mocks, its journal, its gates.
+
+# The control API and MockServer only translate to this and back.
+
+
+MOST_TOLD = 10  # of unused mocks, and of requests, in sentences
+
+
+class Unavailable(KeyError):
+    """What is named is not there, or not in the state that it is needed in; `code` is a word for
+    why."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Waited(NamedTuple):
+    """What came while somebody waited; `shortfall` says so in words if it was not enough."""
+
+    entries: List[Entry]
+    shortfall: str = ""
+    near: Sequence[Nearly] = ()  # other requests, which nearly were what was waited for
+
+
+def read_conditions(asked: Given) -> Tuple[Condition, ...]:
+    """The conditions of the `match` that is asked for, on requests in the journal; without any
+    they all match.  What is wrong with it would be wrong in a mock, too."""
+    return conditions(Node(asked.value, asked.source or "body").get("match"), "")
+
+
+# A client that leaves may be seen to leave in either way: behind a proxy that is chance.
+GROUPS_OF_ENDS = {"client_gone": ("client_closed", "client_reset")}
+KNOWN_ENDS = (*ENDS, *GROUPS_OF_ENDS)
+
+
+def read_end(ended: Node) -> Ended:
+    """One of ENDS, `client_gone`, a list of these, or true for any end; None, for whatever became
+    of a request, where there is none or null."""
+    if ended.is_null:
+        return None
+    if ended.value is True:
+        return frozenset(ENDS)
+    named = [ended]
+    if ended.value and isinstance(ended.value, list):
+        named = ended.items()
+    elif not isinstance(ended.value, str):
+        ended.expected("true, or one or a list of " + ", ".join(KNOWN_ENDS))
+    words = [one.choice(KNOWN_ENDS) for one in named]
+    return frozenset(end for word in words for end in GROUPS_OF_ENDS.get(word, (word,)))
+
+
+class WaitFor(NamedTuple):
+    """What somebody waits for: so many requests that fulfil conditions and ended as asked, for so
+    many seconds."""
+
+    conditions: Tuple[Condition, ...]
+    number: int
+    ended: Ended
+    timeout: float
+
+
+def read_wait(asked: Given) -> WaitFor:
+    """What is asked for in an object with match, count, ended and timeout."""
+    seconds = f"seconds from 0 to {WAIT_SECONDS:g}"
+    return WaitFor(
+        read_conditions(asked),
+        asked.get("count").whole(1, 1),
+        read_end(asked.get("ended")),
+        float(asked.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)),
+    )
+
+
+# The name of one (Prometheus, "Data model"; those that begin with __ are its own), and what in a
+# value would begin a line for some who read the text.
+LABEL = re.compile("(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,199}")
+LINE_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # but \n, which is escaped
+LONE = re.compile("[\ud800-\udfff]")  # half a character, which no UTF-8 has
+LONGEST_LABEL = 1000  # characters of its value
+MOST_LABELS = 20
+MOST_GAUGES = 1000  # of a session
+FARTHEST = 1.7976931348623157e308  # from 0, of a finite number
+
+
+class GivenGauge(NamedTuple):
+    """What a metric of a model server is set to, and on which port; 0 is on all."""
+
+    gauge: Gauge
+    port: int
+
+
+def read_gauge(asked: Given, ports: Set[int]) -> GivenGauge:
+    """What is asked for in an object with value, labels and port, which is one of these."""
+    value = asked.get("value").number("a finite number", -FARTHEST, FARTHEST)
+    port = int(asked.get("port").integer("a port from 1 to 65535", 1, 65535, 0))
+    if port and ports and port not in ports:
+        asked.get("port").one_from(map(str, sorted(ports)))
+    labels = dict(asked.get("labels").members())
+    if len(labels) > MOST_LABELS:
+        asked.get("labels").expected(f"at most {MOST_LABELS} labels")
+    for name, label in labels.items():
+        if not LABEL.fullmatch(name):
+            label.fail(
+                "is no name of a label: up to 200 letters, digits and _, no digit nor __ first"
+            )
+        if len(label.text()) > LONGEST_LABEL:
+            label.expected(f"at most {LONGEST_LABEL} characters")
+        if LINE_ENDS.search(label.value):
+            label.expected("a text without line ends but \\n")
+        if LONE.search(label.value):
+            label.expected("a text without halves of characters")
+    texts = {name: label.value for name, label in labels.items()}
+    return GivenGauge(Gauge(float(value), texts), port)
+
+
+def metric_name(name: str) -> str:
+    """The name of a metric of a model server that can be set; Unavailable for any other.  Without
+    a prefix it is vLLM's."""
+    name = str(name)  # which Python may have as something else
+    full = name if ":" in name else "vllm:" + name
+    if full in SETTABLE:
+        return full
+    if full in SERVER_METRICS:
+        reason = "is a histogram, which has no one value to set"
+        raise Unavailable(f"{full} {reason}", "no_single_value")
+    raise Unavailable(f"no metric {shown(name)}; {nearest(full, SETTABLE)}", "unknown_metric")
+
+
+# What `verify` looks for, and whether it does unless it is told.
+LOOKED_FOR = {"unused": True, "unmatched": True, "invalid": False}
+
+
+def read_verify(asked: Given) -> Dict[str, bool]:
+    """What is to be looked for: the arguments of `leftovers`."""
+    return {name: asked.get(name).flag(default) for name, default in LOOKED_FOR.items()}
+
+
+class Leftovers(NamedTuple):
+    """What a test has left over or missed: mocks that were never used, requests that no mock
+    answered, requests that could not be read or broke a rule; and all of it in sentences."""
+
+    unused: List[Json]
+    unmatched: List[Entry]
+    invalid: List[Entry]
+    sentences: List[str]
+
+
+class Operations:
+    """What can be done with a session, or with all for `*`.
+
+    A session is looked up each time: one that was reset, or forgotten because it was unused for
+    longest, begins anew."""
+
+    def __init__(self, mocks: Mocks, journal: Journal, session: str) -> None:
+        self.mocks = mocks
+        self.journal = journal
+        self.session = session
+
+    def sessions(self) -> List[Session]:
+        """The sessions that are meant."""
+        names = [self.session]
+        if self.session == EVERY_SESSION:
+            names = self.mocks.names()
+        return [self.mocks.session(name) for name in names]
+
+    # --- mocks ---
+
+    def add(self, specs: Sequence[Json]) -> List[Mock]:
+        """Add mocks in front of all others of one session; BadMock, and none is added, if one is
+        wrong, NoRoom if they take too much memory."""
+        return self.mocks.session(self.session).add(specs)
+
+    def mocks_json(self) -> List[Json]:
+        """All mocks in matching order, with how often they were used."""
+        sessions = self.sessions()
+        found = [mock_json(session, mock) for session in sessions for mock in session.mocks]
+        # Those from files come last: what is added answers before them.
+        return found + [mock_json(sessions[0], mock) for mock in self.mocks.from_files]
+
+    def remove(self, id: str) -> None:
+        """Remove a mock that was added; Unavailable if there is none."""
+        sessions = self.sessions()
+        if any(session.remove([id]) for session in sessions):  # an id is given once
+            return
+        if any(mock.id == id for mock in self.mocks.from_files):
+            raise Unavailable(f"{id} comes from a file; remove it there", "not_added")
+        known = [mock.id for session in sessions for mock in session.mocks]
+        hint = nearest(id, known) if known else "none was"
+        raise Unavailable(f"no mock {shown(id)} was added; {hint}", "unknown_mock")
+
+    def remove_all(self) -> int:
+        """Remove all mocks that were added; how many there were."""
+        return sum(session.remove() for session in self.sessions())
+
+    # --- the journal ---
+
+    def entries(self) -> List[Entry]:
+        """The requests, oldest first."""
+        return self.journal.entries(self.session)
+
+    def request(self, number: str) -> Dict[str, Json]:
+        """A request with its answer, as far as that was sent, and a mock that would have matched
+        it; Unavailable if the journal has none with this id."""
+        entry = self.known(number)
+        shown = entry.json()
+        return {**shown, "answer": answer_json(entry), "suggestion": suggestion_for(entry.asked)}
+
+    def known(self, number: str) -> Entry:
+        """The request with this id, whatever its session; Unavailable if there is none."""
+        entry = self.journal.find(number)
+        if not entry:
+            raise Unavailable(
+                f"no request {shown(number)} in the journal; "
+                "X-Mock-Request-Id of its answer says which it was",
+                "unknown_request",
+            )
+        return entry
+
+    def sessions_json(self) -> List[Json]:
+        """What there is of this session, or of all of them for `*` and the nameless one."""
+        names = [self.session]
+        if self.session in ("", EVERY_SESSION):
+            names = sorted({*self.mocks.names(), *self.journal.names()})
+        return [self.session_json(name) for name in names]
+
+    def session_json(self, name: str) -> Dict[str, Json]:
+        """How much there is of a session."""
+        entries = self.journal.entries(name)
+        session = self.mocks.sessions.get(name)
+        return {
+            "name": name or None,
+            "url": f"/@{quote(name, safe='')}" if name else "",
+            "requests": len(entries),
+            "running": sum(entry.ended is None for entry in entries),
+            "unmatched": sum(entry.asked.unmatched for entry in entries),
+            "mocks": len(session.mocks) if session else 0,
+        }
+
+    def count(self, wanted: Sequence[Condition], ended: Ended = None) -> int:
+        """How many requests fulfil conditions and ended as asked."""
+        return len(self.journal.matching(Wanted(self.session, wanted, ended)))
+
+    def waiting(
+        self, wanted: Sequence[Condition], count: int, ended: Ended, timeout: float
+    ) -> Work[Waited]:
+        """Work that gives the requests that fulfil conditions and ended as asked, once there are
+        `count` of them; or those that came in `timeout` seconds, and what differs of others."""
+        asked = Wanted(self.session, wanted, ended)
+        came, is_enough = yield from self.journal.waiting(asked, count, timeout)
+        if is_enough:
+            return Waited(came)
+        until = f"within {timeout:g} seconds"
+        if self.journal.closed:
+            until = "before the server was closed"
+        yield ASIDE
+        near = near_requests(self.entries(), wanted, ended)
+        there = [one.sentence for one in near] or [named(entry) for entry in came[-TOLD:]]
+        told = "; ".join(there) or "nothing"
+        return Waited(came, f"{len(came)} of {count} requests came {until}; there was {told}", near)
+
+    def leftovers(self, unused: bool, unmatched: bool, invalid: bool) -> Leftovers:
+        """What a test has left over or missed, of what it asks for.  Only mocks that were added
+        count: those from files are everybody's."""
+        entries = self.entries()
+        idle = [
+            (session, mock)
+            for session in self.sessions()
+            for mock in session.mocks
+            if unused and not session.count_of(mock)
+        ]
+        missed = [entry for entry in entries if unmatched and entry.asked.unmatched]
+        unread = [entry for entry in entries if invalid and entry.asked.is_invalid]
+        sentences = [unused_sentence(mock, entries) for _, mock in idle[:MOST_TOLD]]
+        sentences += [f"no mock answered {noted(one)}" for one in missed[:MOST_TOLD]]
+        sentences += [invalid_sentence(one) for one in unread[:MOST_TOLD]]
+        more = len(idle) + len(missed) + len(unread) - len(sentences)
+        if more:
+            sentences.append(f"and {more} more")
+        return Leftovers([mock_json(*one) for one in idle], missed, unread, sentences)
+
+    def forget(self) -> int:
+        """Empty the journal; how many requests there were."""
+        return self.journal.clear(self.session)
+
+    def watch(self) -> Feed:
+        """A feed of the requests that come and end from now on."""
+        return self.journal.watch(self.session)
+
+    # --- what a model server tells of itself ---
+
+    def set_metric(self, name: str, given: GivenGauge) -> str:
+        """Set a gauge or a counter of the session's model server, and give its whole name;
+        Unavailable for a name that is none, NoRoom if too many are set."""
+        full = metric_name(name)
+        state = self.mocks.session(self.session).state
+        with state.lock:
+            if len(state.gauges) >= MOST_GAUGES and (full, given.port) not in state.gauges:
+                raise NoRoom(400, f"{MOST_GAUGES} metrics are set", code="too_many_metrics")
+            state.gauges[full, given.port] = given.gauge
+        return full
+
+    def unset_metric(self, name: str) -> int:
+        """Have a metric as if it was never set, on all ports; on how many it was."""
+        full, count = metric_name(name), 0
+        for session in self.sessions():
+            with session.state.lock:
+                gone = [key for key in session.state.gauges if key[0] == full]
+                for key in gone:
+                    del session.state.gauges[key]
+            count += len(gone)
+        return count
+
+    # --- gates, and everything ---
+
+    def release(self, number: str, events: int = 1) -> None:
+        """Let events of a gated stream out, whatever its session; `number` is its request's id.
+        Unavailable if there is no such stream."""
+        entry = self.known(number)
+        if not entry.gate:
+            reason = 'has no gate; its mock needs "gate": true'
+            raise Unavailable(f"request {number} {reason}", "no_gate")
+        if entry.ended:
+            raise Unavailable(f"request {number} has ended: {entry.ended}", "no_gate")
+        entry.gate.release(events)
+
+    def reset(self) -> None:
+        """Forget requests, mocks that were added, how often mocks were used, and metrics that were
+        set; let gated streams run to their end."""
+        self.forget()
+        # The mocks of these streams are about to go; nobody will know which gates were left shut.
+        self.journal.open_gates(self.session)
+        for session in self.sessions():
+            session.reset()
+
+
+def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
+    """What is shown of a mock, with how often a session has used it."""
+    return {
+        "id": mock.id,
+        "name": mock.name,
+        "uses": session.count_of(mock),
+        "source": parse_json(utf8(mock.canonical)),
+    }
+
+
+def noted(entry: Entry) -> str:
+    """A request, and what was said of it."""
+    return f"{named(entry)}: {entry.asked.note}"
+
+
+def invalid_sentence(entry: Entry) -> str:
+    """A request that could not be read, or that its provider would have refused."""
+    broken = [one for one in entry.asked.violations if one.counts]
+    if not broken:
+        return f"could not read {noted(entry)}"
+    told = f"{named(entry)} breaks {broken[0].rule} at {broken[0].place}: {broken[0].message}"
+    if len(broken) > 1:
+        told += f" (and {len(broken) - 1} more)"
+    return told
+
+
+def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
+    """That a mock was never used, and why: a request that it matches was refused, or what differs
+    of the request that came nearest to it."""
+    place = f" ({mock.id})"
+    if mock.name == mock.place:
+        place = ""
+    told = f'mock "{mock.name}"{place} was never used'
+    for entry in reversed(entries[-LOOKED_AT:]):
+        asked = entry.asked
+        is_refused = asked.note and not asked.mock and not asked.unmatched
+        if is_refused and not asked.differences(mock.conditions):
+            return f"{told}; it matches {noted(entry)}"
+    near = near_requests(entries, mock.conditions, None)
+    if near:
+        told += f"; nearest was {near[0].sentence}"
+    return told
+
+
+# === control_journal =========================================================
+# What the control API tells of the journal and of sessions.  Only translates.
+
+
+FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
+YES_AND_NO = ("0", "1", "false", "true")  # of a query
+
+
+class JournalControl:
+    """The routes of the journal."""
+
+    def __init__(self, mocks: Mocks, journal: Journal) -> None:
+        self.mocks = mocks
+        self.journal = journal
+
+    def operations(self, asked: ControlRequest) -> Operations:
+        """What can be done with the session that is meant."""
+        return Operations(self.mocks, self.journal, asked.session)
+
+    def requests(self, asked: ControlRequest) -> Response:
+        """The journal."""
+        query = asked.query("unmatched", "running", "limit", "mock", "session")
+        entries = self.operations(asked).entries()
+        if is_yes(query.get("unmatched")):
+            entries = [entry for entry in entries if entry.asked.unmatched]
+        if is_yes(query.get("running")):
+            entries = [entry for entry in entries if entry.ended is None]
+        mock = query.get("mock")
+        if not mock.is_absent:
+            entries = [entry for entry in entries if entry.asked.mock == mock.value]
+        limit = query.get("limit").whole(0, len(entries))
+        newest = entries[max(0, len(entries) - limit) :]
+        return control_response(200, {"requests": shown_entries(newest)})
+
+    def request(self, asked: ControlRequest) -> Response:
+        """One request, with its answer."""
+        asked.query("session")
+        return control_response(200, self.operations(asked).request(asked.params["id"]))
+
+    def known_sessions(self, asked: ControlRequest) -> Response:
+        """The sessions, or one alone."""
+        asked.query("session")
+        return control_response(200, {"sessions": self.operations(asked).sessions_json()})
+
+    def forget(self, asked: ControlRequest) -> Response:
+        """Empty the journal."""
+        return control_response(200, {"deleted": self.operations(asked).forget()})
+
+    def count(self, asked: ControlRequest) -> Response:
+        """How many requests match."""
+        body = asked.body("match", "ended")
+        wanted, ended = read_conditions(body), read_end(body.get("ended"))
+        return control_response(200, {"count": self.operations(asked).count(wanted, ended)})
+
+    def wait(self, asked: ControlRequest) -> Work[Response]:
+        """Requests that match, once there are enough."""
+        wait = read_wait(asked.body("match", "count", "ended", "timeout"))
+        operations = self.operations(asked)
+        waited = yield from operations.waiting(*wait)
+        if not waited.shortfall:
+            return control_response(200, {"requests": shown_entries(waited.entries)})
+        answer: Dict[str, Json] = {
+            "error": {"message": waited.shortfall, "code": "timeout"},
+            "matched": len(waited.entries),
+            "near_misses": [one.json() for one in waited.near],
+            "requests": shown_entries(operations.entries()[-20:]),
+        }
+        return control_response(408, answer)
+
+    def verify(self, asked: ControlRequest) -> Response:
+        """Whether all mocks were used and all requests answered by one, with what is left."""
+        wanted = read_verify(asked.body(*LOOKED_FOR))
+        left = self.operations(asked).leftovers(**wanted)
+        answer: Dict[str, Json] = {
+            "unused": left.unused,
+            "unmatched": shown_entries(left.unmatched),
+            "invalid": shown_entries(left.invalid),
+        }
+        if not left.sentences:
+            return control_response(200, answer)
+        error = {"message": "; ".join(left.sentences), "code": "not_verified"}
+        return control_response(409, {"error": error, **answer})
+
+    def release(self, asked: ControlRequest) -> Response:
+        """Let events of a gated stream out."""
+        events = asked.body("events").get("events").whole(1, 1)
+        self.operations(asked).release(asked.params["id"], events)
+        return control_response(200, {"released": events})
+
+    def live(self, asked: ControlRequest) -> Answered:
+        """An event when a request comes and one when it has ended."""
+        feed = self.operations(asked).watch()
+        # Not compressed: curl and EventSource are to show each event when it happens.
+        response = Response(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
+        return Answered(response, feed=feed, control=True)
+
+
+def is_yes(asked: Given) -> bool:
+    """Whether a parameter of a query says yes; one that is not there, or empty, says no."""
+    word = asked.text("").lower() or "0"  # a query is text
+    return asked.replaced(word).choice(YES_AND_NO) in ("1", "true")
+
+
+def shown_entries(entries: List[Entry]) -> List[Json]:
+    """Entries as JSON."""
+    return [entry.json() for entry in entries]
 
 
 # === inspector ===============================================================
@@ -37767,1595 +40946,6 @@ stayConnected();
 """
 
 
-# === mocks/index =============================================================
-# Mocks by what the texts of a call must contain, so that few of many are tried.  Pure.
-
-
-WIDTH = 6  # letters of a text by which a mock is filed; fewer are in too many texts
-
-WINDOWS = 64  # of a long piece so many are looked at for the rarest
-
-WORTH = 5  # so many letters are looked at in the time that one mock takes
-
-FEW_MOCKS = 4  # are all tried in the time that the shelves take
-
-# By these is filed what asks for nothing else.
-FEW_VALUES = ("provider", "operation", "api", "method")
-
-Filed = Tuple[int, Mock]  # with its place in the matching order
-
-
-class Shelf:
-    """Mocks by some letters that one text of a call must contain, or by the whole of it.
-
-    Readers hold no lock: a list only grows, and another takes its place when a mock goes."""
-
-    def __init__(self, get: Callable[[Call], Any], width: int, is_folded: bool) -> None:
-        self.get, self.width, self.is_folded = get, width, is_folded
-        self.entries: Dict[str, List[Filed]] = {}
-        self.size = 0
-
-    def put(self, letters: str, entry: Filed) -> None:
-        """File a mock."""
-        self.entries.setdefault(letters, []).append(entry)
-        self.size += 1
-
-    def take(self, letters: str, gone: Set[Mock]) -> None:
-        """Take mocks away that are filed under the same letters."""
-        left = [entry for entry in self.entries[letters] if entry[1] not in gone]
-        self.size -= len(self.entries[letters]) - len(left)
-        if left:
-            self.entries[letters] = left
-        else:
-            del self.entries[letters]
-
-    def found(self, call: Call) -> Iterable[List[Filed]]:
-        """The mocks that may match."""
-        text = self.get(call)
-        if text is None:
-            return ()
-        if not self.width:
-            return (self.entries.get(text, []),)
-        # A few mocks are tried sooner than a long text is looked through.
-        if self.size * WORTH < len(text):
-            return list(self.entries.values())
-        if self.is_folded:
-            text = folded(text)
-        there = self.windows(text)
-        return [self.entries.get(letters, []) for letters in there if letters in self.entries]
-
-    def windows(self, text: str) -> Set[str]:
-        """All letters of a text that stand together, as many as count here."""
-        width = self.width
-        return {text[at : at + width] for at in range(len(text) - width + 1)}
-
-
-class Shelves:
-    """Mocks, each in one place: where the fewest others are of all that its conditions need."""
-
-    def __init__(self) -> None:
-        self.shelves: Dict[Tuple[str, int, bool], Shelf] = {}
-        self.places: Dict[Mock, Tuple[Shelf, str]] = {}
-        self.elsewhere = Shelf(lambda call: "", 0, False)  # what has no such condition
-
-    def put(self, order: int, mock: Mock) -> None:
-        """File a mock by its rarest piece."""
-        best, fewest = (self.elsewhere, ""), len(self.places)
-        for shelf, letters in self.choices(mock):
-            others = len(shelf.entries.get(letters, ()))
-            if others <= fewest:
-                best, fewest = (shelf, letters), others
-            if not others:
-                break
-        shelf, letters = best
-        shelf.put(letters, (order, mock))
-        self.places[mock] = best
-
-    def take(self, gone: Set[Mock]) -> None:
-        """Take mocks away; thousands may lie in one place, which is looked through once."""
-        places = {self.places.pop(mock) for mock in gone}
-        for shelf, letters in places:
-            shelf.take(letters, gone)
-
-    def choices(self, mock: Mock) -> Iterator[Tuple[Shelf, str]]:
-        """Where a mock may be filed; whole texts first, as they are looked up at once."""
-        needed = [(condition, piece) for condition in mock.conditions for piece in condition.pieces]
-        telling = [one for one in needed if one[0].key not in FEW_VALUES]
-        for condition, piece in sorted(telling or needed, key=lambda one: not one[1].is_whole):
-            text = piece.text
-            if piece.is_whole:
-                yield self.shelf(condition, 0, piece), text
-                continue
-            width = min(WIDTH, len(text))
-            last = len(text) - width
-            shelf = self.shelf(condition, width, piece)
-            for at in range(0, last + 1, last // WINDOWS + 1):
-                yield shelf, text[at : at + width]
-
-    def shelf(self, condition: Condition, width: int, piece: Piece) -> Shelf:
-        """The shelf of one text of calls."""
-        key = condition.key, width, piece.is_folded
-        shelf = self.shelves.get(key)
-        if shelf is None:
-            shelf = self.shelves[key] = Shelf(condition.get, width, piece.is_folded)
-        return shelf
-
-    def found(self, call: Call) -> List[Filed]:
-        """The mocks that may match, in order."""
-        entries = list(self.elsewhere.entries.get("", ()))
-        for shelf in list(self.shelves.values()):
-            if shelf.size:
-                for some in shelf.found(call):
-                    entries += some
-        entries.sort(key=itemgetter(0))
-        return entries
-
-
-class Index:
-    """Mocks in matching order, found without a look at those of which a call lacks a piece.
-
-    One that is changed is another one, which shares its shelves: a test may add thousands, one
-    by one."""
-
-    def __init__(self, mocks: Iterable[Mock] = ()) -> None:
-        self.mocks = tuple(mocks)
-        self.first = 0  # the place of the first in the matching order
-        self.shelves = Shelves()
-        for order, mock in enumerate(self.mocks):
-            self.shelves.put(order, mock)
-
-    def changed(self, mocks: Tuple[Mock, ...], first: int) -> Index:
-        """The index of what is on the shelves by now."""
-        index = Index()
-        index.mocks, index.first, index.shelves = mocks, first, self.shelves
-        return index
-
-    def preceded(self, mocks: Iterable[Mock]) -> Index:
-        """The same with other mocks before them."""
-        added = tuple(mocks)
-        first = self.first - len(added)
-        for order, mock in enumerate(added, first):
-            self.shelves.put(order, mock)
-        return self.changed((*added, *self.mocks), first)
-
-    def without(self, gone: Set[Mock]) -> Index:
-        """The same without some mocks."""
-        self.shelves.take(gone)
-        left = tuple(itertools.filterfalse(gone.__contains__, self.mocks))
-        return self.changed(left, self.first)
-
-    def candidates(self, call: Call) -> List[Mock]:
-        """The mocks that may match, in order."""
-        if len(self.mocks) <= FEW_MOCKS:
-            return list(self.mocks)
-        return [mock for _, mock in self.shelves.found(call)]
-
-
-# === mocks/problems ==========================================================
-# All that is wrong with a mock, not only what is found first.  Pure.
-
-
-MOST_PROBLEMS = 20  # of one mock
-STEP = re.compile(r"[^.\[\]]+")  # of a path such as responses[2].pace
-
-
-def problems_of(spec: Json, place: str, read: ReadFile) -> List[str]:
-    """What is wrong with a mock, first that for which it is refused.
-
-    What else is wrong is found by leaving out what was; it is told if it would be wrong anywhere,
-    and not if it may only be so because something is left out."""
-    found: List[str] = []
-    while len(found) < MOST_PROBLEMS and spec is not MISSING:
-        try:
-            parse_mock(MockNode.whole(spec, place, read))
-            break
-        except BadMock as error:
-            if found and not error.expected:
-                break
-            found.append(str(error))
-            spec = without(spec, error.path)
-    return found
-
-
-def without(spec: Json, path: str) -> Json:
-    """A mock without the key that a path leads to, or leads into; MISSING if there is none.
-
-    A key of the mock itself, or of its match or one of its responses."""
-    steps: List[Union[str, int]] = [
-        int(step) if step.isdecimal() else step for step in STEP.findall(path)
-    ]
-    depth = 1
-    if steps[:1] in (["match"], ["response"]):
-        depth = 2
-    elif steps[:1] == ["responses"]:
-        depth = 3
-    if not steps or len(steps) < depth:
-        return MISSING
-    return left_out(spec, steps[:depth])
-
-
-def left_out(value: Json, steps: List[Union[str, int]]) -> Json:
-    """A value without what lies at the end of some steps; MISSING if they lead nowhere."""
-    step = steps[0]
-    copy: Json = dict(value) if isinstance(value, dict) else list(value)
-    known: Iterable[Union[str, int]] = range(len(copy))
-    if isinstance(value, dict):
-        known = value
-    if step not in known:
-        return MISSING
-    if len(steps) == 1:
-        del copy[step]
-        return copy
-    inner = left_out(copy[step], steps[1:])
-    if inner is MISSING:
-        return MISSING
-    copy[step] = inner
-    return copy
-
-
-# === mocks/library ===========================================================
-# A data directory: its files, read as they lie there, and how each was then.  May touch files
-# under it, and time.
-
-
-Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if there is none
-
-# Two changes that a file system gives the same time look like one.  Its clock may tick as seldom as
-# every 10 ms; what is older than this is known by its stamp alone.
-YOUNG_NS = 50_000_000
-
-FILE_LIMIT = 256 * 1024 * 1024  # bytes of a file
-LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # nothing is wrong with the file itself
-
-# What Windows lacks is 0 there.  A pipe is opened without waiting for who writes to it.
-FILE_FLAGS = os.O_RDONLY
-for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
-    FILE_FLAGS |= getattr(os, flag, 0)
-FOLDER_FLAGS = FILE_FLAGS | getattr(os, "O_DIRECTORY", 0)
-
-
-def stamp_of(path: str) -> Stamp:
-    """What changes when a file does, mostly."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def content_of(path: str) -> int:
-    """A hash of a file's bytes, or of the names in a folder.  OSError if they can't be read."""
-    if os.path.isdir(path):
-        return hash_of(os.listdir(path))
-    return hash(content_inside(os.path.dirname(path), path, path))
-
-
-def hash_of(names: Iterable[str]) -> int:
-    """A hash of the names in a folder, in whatever order they come."""
-    return hash(frozenset(names))
-
-
-class Seen:
-    """A file or folder as it was read: its stamp, and while it is young a hash of its content."""
-
-    __slots__ = ("stamp", "content")
-
-    def __init__(self, path: str) -> None:
-        self.stamp = stamp_of(path)  # before its content: a change in between is then seen
-        self.content: Optional[int] = None
-
-    @property
-    def is_young(self) -> bool:
-        """Whether it may change once more without another stamp."""
-        return self.stamp is not None and 0 <= time.time_ns() - self.stamp[0] < YOUNG_NS
-
-    def note(self, content: int) -> None:
-        """Keep the hash of its content for as long as the stamp alone does not tell of a change."""
-        self.content = content if self.is_young else None
-
-    def has_changed(self, path: str) -> bool:
-        """Whether it is not any more as it was read."""
-        if stamp_of(path) != self.stamp:
-            return True
-        if self.content is None:
-            return False
-        try:
-            content = content_of(path)
-        except (OSError, Unreadable):
-            return True
-        if content != self.content:
-            return True
-        self.note(content)
-        return False
-
-
-def content_inside(root: str, path: str, name: str) -> bytes:
-    """The bytes of a file inside a folder; both paths are without links.
-
-    What is read is what was looked at, whatever takes its place meanwhile: a pipe, which would
-    never end, a link that leads elsewhere, a file that grows all the time."""
-    number = opened_inside(root, path)
-    with open(number, "rb", buffering=0) as file:
-        status = os.fstat(number)
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable(f"{name} is no regular file")
-        if status.st_size > FILE_LIMIT:
-            raise Unreadable(f"{name} has more than {FILE_LIMIT >> 20} MiB")
-        pieces = []
-        left = status.st_size
-        while left > 0:
-            piece = file.read(left)
-            if not piece:
-                break
-            pieces.append(piece)
-            left -= len(piece)
-    return b"".join(pieces)
-
-
-def opened_inside(root: str, path: str) -> int:
-    """A descriptor of a file inside a folder, to which no link has led."""
-    if os.open not in os.supports_dir_fd:  # as on Windows
-        number = os.open(path, FILE_FLAGS)
-        if os.path.realpath(path) == path:
-            return number
-        os.close(number)
-        raise FileNotFoundError(path)
-    *folders, name = os.path.relpath(path, root).split(os.sep)
-    folder = os.open(root, FOLDER_FLAGS)
-    try:
-        for inner_name in folders:
-            inner = os.open(inner_name, FOLDER_FLAGS, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        return os.open(name, FILE_FLAGS, dir_fd=folder)
-    finally:
-        os.close(folder)
-
-
-def reason_of(error: BaseException) -> str:
-    """Why something could not be read."""
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return "no memory"
-
-
-def leads_to(name: str, path: str, folders: Dict[str, str]) -> bool:
-    """Whether a name leads to the file with this path without links; to find that out anew for each
-    of thousands takes most of the time that to load them again does."""
-    folder, file = os.path.split(name)
-    if folder not in folders:
-        folders[folder] = os.path.realpath(folder)
-    real = os.path.join(folders[folder], file)
-    if real == path and file not in ("", ".", "..") and not os.path.islink(real):
-        return True
-    return os.path.realpath(name) == path
-
-
-class FromFile:
-    """The mocks of one file, and how it and all that they name was when it was read: files by
-    their paths without links, and to which of them their names led."""
-
-    __slots__ = ("mocks", "seen", "paths")
-
-    def __init__(self, mocks: List[Mock], seen: Dict[str, Seen], paths: Dict[str, str]) -> None:
-        self.mocks, self.seen, self.paths = mocks, seen, paths
-
-    def is_current(self, root: str, folders: Dict[str, str]) -> bool:
-        """Whether all that was read is as it was, so that its mocks would be the same.  `folders`
-        are the real paths of those that were looked at for others."""
-        for name, path in self.paths.items():
-            if not leads_to(os.path.join(root, name), path, folders):
-                return False
-        return not any(one.has_changed(path) for path, one in self.seen.items())
-
-
-class Library:
-    """The files of one data directory, and how each file and folder was when it was read."""
-
-    def __init__(self, root: str, known: Optional[Dict[str, FromFile]] = None) -> None:
-        self.root = os.path.realpath(root)
-        self.known = known or {}  # by name, what was read before
-        self.seen: Dict[str, Seen] = {}
-        self.paths: Dict[str, str] = {}  # by name, what was read since it was emptied
-        self.lacked = False  # descriptors or memory, for something
-
-    def read(self, name: str) -> bytes:
-        """A file inside the directory; FileNotFoundError if it is not there, Unreadable if its name
-        or a link leads outside or it can't be read."""
-        try:
-            path = os.path.realpath(os.path.join(self.root, name))
-            if os.path.isabs(name) or not path.startswith(self.root + os.sep):
-                raise Unreadable(
-                    f"@{name} lies outside the data directory; files are named relative to it"
-                )
-            seen = self.seen[path] = Seen(path)
-            self.paths[name] = path
-            data = content_inside(self.root, path, f"@{name}")
-        except (FileNotFoundError, NotADirectoryError):
-            raise FileNotFoundError(name) from None
-        except (OSError, MemoryError) as error:
-            self.note_lack(error)
-            raise Unreadable(f"can't read @{name[:200]}: {reason_of(error)}") from None
-        except ValueError as error:  # a NUL or a lone surrogate in the name
-            raise Unreadable(f"can't read @{shown(name)}: {error}") from None
-        seen.note(hash(data))
-        return data
-
-    def note_lack(self, error: BaseException) -> None:
-        """Note that something could not be read that is as it was: the stamps will not tell when
-        it can be."""
-        self.lacked = self.lacked or not isinstance(error, OSError) or error.errno in LACKS
-
-    def files(self) -> List[str]:
-        """Mock files, relative and in name order; hidden ones and folders outside are passed over.
-        Unreadable if a folder can't be listed."""
-        found, top = [], os.path.join(self.root, "mocks")
-        entered = {os.path.realpath(top)}
-        self.seen[top] = Seen(top)
-        for folder, folders, names in os.walk(top, onerror=self.unlisted, followlinks=True):
-            self.seen[folder].note(hash_of([*folders, *names]))
-            folders[:] = [
-                name for name in folders if self.enters(os.path.join(folder, name), entered)
-            ]
-            for name in folders:
-                inner = os.path.join(folder, name)
-                self.seen[inner] = Seen(inner)
-            for name in names:
-                if name.endswith(".json") and not name.startswith("."):
-                    path = os.path.relpath(os.path.join(folder, name), self.root)
-                    found.append(path.replace(os.sep, "/"))
-        return sorted(found, key=lambda name: name.split("/"))
-
-    def unlisted(self, error: OSError) -> None:
-        """Raise Unreadable for a folder that can't be listed, unless there is none."""
-        if not isinstance(error, FileNotFoundError):
-            self.note_lack(error)
-            name = os.path.relpath(str(error.filename), self.root).replace(os.sep, "/")
-            raise Unreadable(f"{name}: can't read this folder: {error.strerror}")
-
-    def enters(self, folder: str, entered: Set[str]) -> bool:
-        """Whether a folder is not hidden, lies inside the directory and was not entered before, by
-        whatever links."""
-        real = os.path.realpath(folder)
-        if os.path.basename(folder).startswith(".") or real in entered:
-            return False
-        if not real.startswith(self.root + os.sep):
-            return False
-        entered.add(real)
-        return True
-
-    def load(self) -> Tuple[List[Mock], List[str]]:
-        """All mocks, and what is wrong with those that can't be used."""
-        mocks: List[Mock] = []
-        problems: List[str] = []
-        try:
-            names = self.files()
-        except Unreadable as error:
-            return [], [str(error)]
-        known, self.known = self.known, {}
-        folders: Dict[str, str] = {}
-        for name in names:
-            kept = known.get(name)
-            if kept and kept.is_current(self.root, folders):
-                self.seen.update(kept.seen)
-            else:
-                kept, wrong = self.read_mocks(name)
-                problems += wrong
-                if wrong:
-                    continue
-            self.known[name] = kept
-            mocks += kept.mocks
-        return mocks, problems
-
-    def read_mocks(self, name: str) -> Tuple[FromFile, List[str]]:
-        """The mocks in a file, and what is wrong with those that can't be used."""
-        mocks: List[Mock] = []
-        problems: List[str] = []
-        before, self.seen, self.paths = self.seen, {}, {}
-        try:
-            specs = self.parsed(name)
-        except ValueError as error:
-            specs = []
-            problems.append(f"{name}: {error}")
-        for position, spec in enumerate(specs, 1):
-            place = f"{name}#{position}"
-            try:
-                mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
-            except BadMock:
-                problems += problems_of(spec, place, self.read)
-        found = FromFile(mocks, self.seen, self.paths)
-        self.seen = {**before, **self.seen}
-        return found, problems
-
-    def parsed(self, name: str) -> List[Json]:
-        """The mocks in a file, as JSON; ValueError says why it can't be used."""
-        try:
-            value = parse_json(self.read(name), unique=True)
-        except FileNotFoundError:
-            return []  # gone since the folder was listed
-        except TwiceError:
-            raise
-        except Unreadable as error:
-            raise ValueError(str(error)) from None
-        except ValueError as error:
-            raise ValueError(f"not JSON: {error}") from None
-        return value if isinstance(value, list) else [value]
-
-
-def reader(libraries: Sequence[Library]) -> ReadFile:
-    """Reads a file from the first data directory that has it."""
-
-    def read(name: str) -> bytes:
-        if not libraries:
-            raise Unreadable(f"@{name} needs a data directory")
-        for library in libraries[:-1]:
-            try:
-                return library.read(name)
-            except FileNotFoundError:
-                pass
-        return libraries[-1].read(name)
-
-    return read
-
-
-# === mocks/files =============================================================
-# Mocks and recordings from data directories, read again when they change.  May touch files under
-# them, threading and time.
-
-
-LOOK_SHARE = 10  # looking for changes may take a tenth of the time
-LACK_SECONDS = 1.0  # until what could not be read for lack of something is read again
-
-
-class MockFiles:
-    """The mocks of all data directories, read again when one of the files that were read changes.
-
-    The lock is their own: who asks for a session does not wait until files are read.  `say` gets a
-    line when reading again goes wrong or right; `read_added` reads what was added at run time."""
-
-    def __init__(
-        self,
-        directories: Sequence[str],
-        say: Callable[[str], None],
-        read_added: Callable[[ReadFile], None],
-    ) -> None:
-        self.directories = tuple(directories)
-        self.say, self.read_added = say, read_added
-        self.lock = threading.RLock()
-        self.index = Index()
-        self.counts: List[int] = []  # how many each directory has
-        self.problems: List[str] = []
-        self.seen: Dict[str, Seen] = {}
-        # By directory and file: what is as it was is not read again, nor need it be.
-        self.known: Dict[str, Dict[str, FromFile]] = {}
-        self.roots = self.real_directories()  # when they were read
-        self.retry_at = math.inf  # of the monotonic clock
-        self.loads = 0  # how often they were read
-        self.round = -1  # of the loop, in which they were looked at last
-        self.is_stale = False  # as it was seen then
-        self.is_expected = False  # whether somebody else has told what has changed
-        self.next_look = 0.0  # of the monotonic clock
-        self.last_request = 0.0
-        self.look_work = 0.0  # seconds of the processor that the last look for changes took
-
-    def real_directories(self) -> List[str]:
-        """Where the directories are: each may be a link."""
-        return [os.path.realpath(directory) for directory in self.directories]
-
-    def libraries(self) -> List[Library]:
-        """The directories, to be read."""
-        return [Library(directory) for directory in self.directories]
-
-    def load(self) -> List[str]:
-        """Read all files; what is wrong with them, if anything is, in which case the mocks stay as
-        they were."""
-        with self.lock:
-            self.loads += 1
-            roots = self.real_directories()
-            libraries = [Library(root, self.known.get(root)) for root in roots]
-            self.roots = roots
-            loaded: List[Mock] = []
-            problems: List[str] = []
-            self.counts = []
-            for library in libraries:
-                try:
-                    mocks, wrong = library.load()
-                    loaded += mocks
-                    self.counts.append(len(mocks))
-                    problems += wrong
-                except MemoryError:
-                    library.lacked = True
-                    problems.append("no memory to read them")
-            self.known = {library.root: library.known for library in libraries}
-            if not problems:
-                self.index = Index(loaded)
-            self.read_added(reader(libraries))
-            # Of a broken edit, too: it is read once, and again when it is mended.
-            self.seen = {}
-            self.watch(libraries)
-            self.retry_at = math.inf
-            if any(library.lacked for library in libraries):
-                self.retry_at = time.monotonic() + LACK_SECONDS
-        return problems
-
-    def parsed(self, placed: Mapping[str, Json]) -> Tuple[List[Mock], List[Library]]:
-        """Mocks of JSON, by place, and the libraries that their files were read from; BadMock if
-        one is wrong."""
-        libraries = self.libraries()
-        read = reader(libraries)
-        mocks = []
-        for place, spec in placed.items():
-            try:
-                mocks.append(parse_mock(MockNode.whole(spec, place, read)))
-            except BadMock as error:
-                if len(placed) == 1:
-                    raise
-                which = f"mock {len(mocks) + 1} of {len(placed)}"
-                raise BadMock(
-                    f"{which}: {error}",
-                    path=error.path,
-                    expected=error.expected,
-                    found=error.found,
-                ) from None
-        return mocks, libraries
-
-    def watch(self, libraries: Iterable[Library]) -> None:
-        """Look at the files that these libraries have read, too."""
-        for library in libraries:
-            self.seen.update(library.seen)
-
-    def is_current(self, round: int) -> bool:
-        """Whether no file has changed since all were read, for requests that came in before a round
-        of the loop began.  False where only `refresh()`, which may take long, can tell.
-
-        Looking costs a stat a file; while requests come faster than a client can change a file
-        between two of them, that is kept to a tenth of the time."""
-        if round == self.round or self.is_stale:
-            return not self.is_stale
-        now = time.monotonic()
-        pause, self.last_request = now - self.last_request, now
-        is_due = now >= self.next_look or pause > max(QUIET_SECONDS, self.look_work)
-        if not self.seen or not is_due:
-            self.round = round
-            return True
-        if not self.lock.acquire(blocking=False):
-            return False
-        try:
-            self.is_stale = self.look()
-        finally:
-            self.lock.release()
-        self.next_look = now + min(0.5, LOOK_SHARE * self.look_work)
-        self.round = round
-        return not self.is_stale
-
-    def look_now(self) -> None:
-        """Have the next request look for changes, however short ago somebody did; who has made them
-        tells of them, too."""
-        with self.lock:  # a look that is under way may have been too early
-            self.is_stale = self.is_expected = True
-
-    def refresh(self) -> None:
-        """Read the files again if one has changed."""
-        with self.lock:
-            if self.seen and self.look():
-                before = [mock.canonical for mock in self.index.mocks]
-                self.report(self.load(), before)
-            self.is_stale = self.is_expected = False
-
-    def look(self) -> bool:
-        """Whether a file has changed."""
-        # What another process has interrupted is no slow look: its own time counts.
-        began, work = time.monotonic(), time.thread_time()
-        has_changed = began >= self.retry_at
-        # A directory that is a link may lead elsewhere now.
-        has_changed = has_changed or self.roots != self.real_directories()
-        has_changed = has_changed or any(one.has_changed(path) for path, one in self.seen.items())
-        self.look_work = time.thread_time() - work
-        return has_changed
-
-    def report(self, problems: List[str], before: List[str]) -> None:
-        """Tell how a reload went, once a change."""
-        if problems != self.problems:
-            for problem in problems:
-                self.say(f"mocks not reloaded, the previous ones stay: {problem}")
-        is_new = before != [mock.canonical for mock in self.index.mocks]
-        if not problems and (self.problems or (is_new and not self.is_expected)):
-            self.say(f"mocks reloaded: {len(self.index.mocks)}")
-        self.problems = problems
-
-
-# === mocks/near ==============================================================
-# Near misses: which mocks nearly matched, and what differs.  Pure.
-
-
-NEAR_MISSES = 3  # how many are told
-
-LOOKED_AT = 400  # of more mocks the first are looked at, and those that the index finds
-
-EQUALLY_NEAR = 200  # of how many mocks with as many differences the texts are compared
-
-LONG_TEXT = 200  # characters; of longer ones the JSON shows what is around the difference
-
-ALIKE = 0.6  # from here on one text is a typo in the other, not another text
-
-KEY_ORDER = {key: place for place, key in enumerate(MATCH_KEYS)}
-
-
-@record
-class NearMiss:
-    """A mock that nearly matched, and everything that keeps it from it."""
-
-    mock: Mock
-    differences: Tuple[Difference, ...]
-
-    @property
-    def sentence(self) -> str:
-        """Name, place and the first difference in words."""
-        place, difference = "", "nothing differs any more"
-        if self.mock.name != self.mock.place:
-            place = f" ({self.mock.place})"
-        if self.differences:
-            difference = explained(self.differences[0])
-        return f'"{self.mock.name}"{place}: {difference}'
-
-    def json(self) -> Dict[str, Json]:
-        """The same as JSON, with every difference."""
-        return {
-            "mock": self.mock.name,
-            "place": self.mock.place,
-            "differences": [difference_json(*one) for one in self.differences],
-        }
-
-    @property
-    def holding(self) -> int:
-        """How many of its conditions hold."""
-        return len(self.mock.conditions) - len(self.differences)
-
-    @property
-    def nearness(self) -> Tuple[float, int, int]:
-        """More is nearer, among mocks with as many differences."""
-        return nearness(self.differences, self.holding)
-
-
-def nearness(differences: Sequence[Difference], holding: int) -> Tuple[float, int, int]:
-    """More is nearer, among those with as many differences: a text much like the one that came,
-    then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
-    if not differences:
-        return 1.0, holding, len(KEY_ORDER)
-    key, got, expected = differences[0]
-    key = re.split(r"[.\[]", key)[0]
-    if key == "operation" and got != OTHER:
-        # All else that it asks for is there, and that is something; it only never said for what.
-        only = isinstance(expected, Because) and len(differences) == 1 and holding
-        return (ALIKE if only else 0.0), holding, KEY_ORDER[key]
-    if key == "times" or isinstance(expected, Because):
-        # All that it asks for is there; it can't answer, for another reason.
-        return 2.0, holding, 0
-    alike = likeness(differences[0])
-    if alike <= ALIKE:
-        alike = 0.0
-    return alike, holding, KEY_ORDER.get(key, len(KEY_ORDER))
-
-
-def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
-    """One difference: key, got, expected; of long texts what is around the place where they part,
-    and that place."""
-    key, got, expected = unsecret(key, got, expected)
-    result: Dict[str, Json] = {"key": key}
-    if is_text(got) and is_text(expected) and max(len(got), len(expected)) > LONG_TEXT:
-        parting = parting_of(got, expected, min(len(got), len(expected)))
-        around = slice(max(0, parting - 80), parting + 80)
-        result["differs_at"] = parting
-        got, expected = got[around], expected[around]
-    result["got"] = bounded(got)
-    result["expected"] = bounded(expected)
-    return result
-
-
-def is_text(value: Json) -> bool:
-    """Whether a value is a text of its own, not a sentence about what was expected."""
-    return isinstance(value, str) and not isinstance(value, Because)
-
-
-def bounded(value: Json) -> Json:
-    """A value for JSON: null for one that is missing, the beginning of a long one as text."""
-    if len(shown(value, room=500)) >= 500:
-        return shown(value, room=400)
-    return None if value is MISSING else value
-
-
-def looked_at(mocks: Sequence[Mock], likely: Iterable[Mock]) -> List[Mock]:
-    """The mocks to look at, in matching order: all, unless they are too many, and then the first
-    and those that are `likely`, as they have in them what the call has."""
-    first = list(mocks[:LOOKED_AT])
-    if len(mocks) == len(first):
-        return first
-    seen = set(first)
-    return first + list(itertools.islice((mock for mock in likely if mock not in seen), LOOKED_AT))
-
-
-def near_misses(
-    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
-) -> List[NearMiss]:
-    """The mocks with the fewest differences, nearest first; `used` says how often one was used."""
-    by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
-    for mock in mocks:
-        differences = mock.differences(call, wire, used(mock))
-        # Among thousands of mocks only some are kept a rank, before their texts are compared.
-        holding = len(mock.conditions) - len(differences)
-        number = len(differences)
-        if is_elsewhere(call, differences):
-            number += len(MATCH_KEYS)
-        equals = by_rank.setdefault((number, -holding), [])
-        if len(equals) < EQUALLY_NEAR:
-            equals.append(NearMiss(mock, tuple(differences)))
-    nearest_first: List[NearMiss] = []
-    for number in sorted({number for number, _ in by_rank}):
-        if len(nearest_first) >= NEAR_MISSES:
-            break
-        equals = [miss for rank in sorted(by_rank) if rank[0] == number for miss in by_rank[rank]]
-        nearest_first += sorted(equals, key=lambda miss: miss.nearness, reverse=True)
-    return nearest_first[:NEAR_MISSES]
-
-
-def is_elsewhere(call: Call, differences: Iterable[Difference]) -> bool:
-    """Whether a mock answers on a path of no provider alone, to which a provider's is not near,
-    though nothing else may differ."""
-    if call.operation == OTHER:
-        return False
-    paths = [expected for key, _, expected in differences if key == "path"]
-    return any(isinstance(path, str) and homes(path) == {ELSEWHERE} for path in paths)
-
-
-def likeness(difference: Difference) -> float:
-    """How alike the two texts of a difference are, from 0 to 1: the letters that they share."""
-    # difflib's quick_ratio(), without what difflib prepares for its slow ratio().
-    _, got, expected = difference
-    one, other = as_text(got), as_text(expected)
-    if not one and not other:
-        return 1.0
-    shared = sum(min(one.count(letter), other.count(letter)) for letter in set(one))
-    return 2.0 * shared / (len(one) + len(other))
-
-
-def as_text(value: Json) -> str:
-    """The beginning of a value as text, to compare it; of numbers and the like nothing."""
-    if isinstance(value, dict):
-        value = compact(value)
-    return value[:200] if isinstance(value, str) else ""
-
-
-def not_reloaded(problems: Sequence[str]) -> str:
-    """What is wrong with files that could not be read again, to be told behind a reason."""
-    if not problems:
-        return ""
-    told = f"; mocks could not be reloaded: {problems[0]}"
-    if len(problems) > 1:
-        told += f" (and {len(problems) - 1} more)"
-    return told
-
-
-def closest(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
-    """The closest mock and the first thing that differs; if there is none, where it could be."""
-    if near:
-        return f"no mock matches; closest is {near[0].sentence}"
-    folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]
-    origin = ""
-    if folders:
-        origin = " from " + " and ".join(folders)
-    return f"no mock matches; none are loaded{origin}"
-
-
-# === mocks/sessions ==========================================================
-# All mocks in matching order, and what each session has of its own.
-
-# May touch threading and time.
-
-
-MOCK_SIZE = 500  # what an index and a session keep of a mock beside it
-
-
-class NoRoom(Refused, ValueError):
-    """What would take more memory, or sessions, than there may be."""
-
-
-MIB = 1024 * 1024
-
-
-def names_files(mock: Mock) -> bool:
-    """Whether a mock may name files, and is read again when they change."""
-    return '"@' in mock.canonical
-
-
-def sizes_of(mocks: Iterable[Mock]) -> Dict[str, int]:
-    """By place, the bytes of memory that mocks take."""
-    return {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
-
-
-class Session:
-    """What one session has of its own, mocks added at run time and how often each mock was used,
-    and all that can be done with its mocks."""
-
-    def __init__(self, name: str, mocks: Mocks) -> None:
-        self.name, self.all_mocks = name, mocks
-        self.index = Index()  # of mocks that were added at run time
-        self.specs: Dict[str, Json] = {}  # by place, the JSON of those that may name files
-        self.problems: Dict[str, str] = {}  # by place, why one could not be read again
-        self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
-        self.uses: Dict[Tuple[str, str], Uses] = {}
-        self.state = State(mocks.archive, mocks.issuer)
-
-    @property
-    def mocks(self) -> Tuple[Mock, ...]:
-        """The mocks that were added at run time, in matching order."""
-        return self.index.mocks
-
-    def add(self, specs: Sequence[Json]) -> List[Mock]:
-        """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
-        wrong; NoRoom if they take too much memory."""
-        numbers, files = self.all_mocks.numbers, self.all_mocks.files
-        # Their JSON is the least that they take: what is refused need not be read first.
-        self.all_mocks.check_room(walked_size(list(specs)))
-        placed = {f"added-{next(numbers)}": spec for spec in specs}
-        loads = files.loads
-        mocks, libraries = files.parsed(placed)
-        for mock in mocks:
-            self.check_session(mock)
-        sizes = sizes_of(mocks)
-        self.all_mocks.check_room(sum(sizes.values()))
-        with files.lock:
-            # No reload may come between reading a mock's files and the mock's being here.  Nobody
-            # is to wait for thousands of mocks: they are read and weighed before, seldom again.
-            if files.loads != loads and any(names_files(mock) for mock in mocks):
-                mocks, libraries = files.parsed(placed)
-                sizes = sizes_of(mocks)
-            files.watch(libraries)
-            self.hold(mocks, placed, sizes)
-        self.all_mocks.has_changed()
-        return mocks
-
-    def check_session(self, mock: Mock) -> None:
-        """Raise BadMock for a mock that asks for another session, whose requests don't see it."""
-        for condition in mock.conditions:
-            if condition.key == "session" and condition.expected != self.name:
-                asked, own = shown(condition.expected), shown(self.name)
-                raise BadMock(f"{mock.place}: match.session: is {asked}, but it is added to {own}")
-
-    def hold(self, mocks: List[Mock], placed: Mapping[str, Json], sizes: Mapping[str, int]) -> None:
-        """Have mocks in front of all others, which were read from JSON by their places, and take
-        so many bytes."""
-        with self.all_mocks.lock:
-            self.all_mocks.check_room(sum(sizes.values()))
-            self.all_mocks.used += sum(sizes.values())
-            # It may have been reset or forgotten since it was looked up.
-            session = self.all_mocks.sessions.setdefault(self.name, self)
-            session.index = session.index.preceded(mocks)
-            naming_files = [mock.place for mock in mocks if names_files(mock)]
-            session.specs.update({place: placed[place] for place in naming_files})
-            session.sizes.update(sizes)
-
-    def remove(self, ids: Optional[Iterable[str]] = None) -> int:
-        """Take away mocks that were added, all or those with these ids; how many there were."""
-        with self.all_mocks.lock:
-            gone = set(self.mocks)
-            if ids is not None:
-                asked = set(ids)
-                gone = {mock for mock in self.mocks if mock.id in asked}
-            self.index = self.index.without(gone)
-            for mock in gone:
-                self.specs.pop(mock.place, None)
-                self.uses.pop(mock.key, None)
-                self.all_mocks.release(self.sizes.pop(mock.place))
-        self.all_mocks.has_changed()
-        return len(gone)
-
-    def reset(self) -> None:
-        """Forget its mocks, and how often it used any mock."""
-        with self.all_mocks.lock:
-            self.all_mocks.release(sum(self.sizes.values()))
-            self.index = Index()
-            self.specs, self.sizes, self.uses = {}, {}, {}
-            self.all_mocks.freed(self.state.close())
-            self.state = State(self.all_mocks.archive, self.all_mocks.issuer)
-            if self.name and self.all_mocks.sessions.get(self.name) is self:
-                del self.all_mocks.sessions[self.name]
-        self.all_mocks.has_changed()
-
-    def read_again(self, read: ReadFile) -> None:
-        """Read the mocks that name files again; one that can't be used any more stays as it was."""
-        changed: Dict[str, Mock] = {}
-        problems: Dict[str, str] = {}
-        for place, spec in list(self.specs.items()):
-            try:
-                changed[place] = parse_mock(MockNode.whole(spec, place, read))
-            except BadMock as error:
-                problems[place] = str(error)
-        for place, problem in problems.items():
-            if self.problems.get(place) != problem:  # told once
-                self.all_mocks.say(f"a mock added at run time stays as it was: {problem}")
-        self.problems = problems
-        with self.all_mocks.lock:
-            if changed:
-                self.index = Index(changed.get(mock.place, mock) for mock in self.mocks)
-            # What has grown stays: there is nobody to whom it could be refused.
-            for place in self.sizes.keys() & changed.keys():
-                before, after = self.sizes[place], MOCK_SIZE + object_size(changed[place])
-                self.sizes[place] = after
-                self.all_mocks.used += after - before
-            known = {mock.key for mock in self.in_order()}
-            self.uses = {key: uses for key, uses in self.uses.items() if key in known}
-
-    # --- looking ---
-
-    def in_order(self) -> List[Mock]:
-        """Its mocks and those from files, in matching order."""
-        return [*self.mocks, *self.all_mocks.from_files]
-
-    def uses_of(self, mock: Mock) -> Uses:
-        """How often it has used a mock, to be counted on."""
-        uses = self.uses.get(mock.key)
-        if uses is None:
-            # Of two threads both get the same, and nobody looks at all of them meanwhile.
-            with self.all_mocks.lock:
-                uses = self.uses.setdefault(mock.key, Uses())
-        return uses
-
-    def count_of(self, mock: Mock) -> int:
-        """How often it has used a mock."""
-        uses = self.uses.get(mock.key)
-        return uses.count if uses else 0
-
-    def candidates(self, call: Call) -> List[Mock]:
-        """The mocks that may match, in order."""
-        return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
-
-    def find(
-        self, call: Call, wire: WireFormat, seed: int = 0, strict: Union[bool, str] = False
-    ) -> Tuple[Optional[Found], bool]:
-        """The first mock that matches, which is used by that; and whether an equal call will find
-        the same.  `seed` is that of draws, `strict` says that what breaks a rule is refused unless
-        the mock says otherwise."""
-        is_repeatable = True
-        for mock in self.candidates(call):
-            holds = mock.matches(call)
-            if not holds:
-                continue
-            is_repeatable = is_repeatable and mock.is_repeatable
-            found = mock.claim(call, wire, self.uses_of(mock), holds, seed, strict)
-            if found:
-                return found, is_repeatable
-        return None, is_repeatable
-
-    def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
-        """The mocks that came nearest to matching."""
-        mocks = looked_at(self.in_order(), self.candidates(call))
-        return near_misses(mocks, call, wire, self.count_of)
-
-    def explain(self, near: Sequence[NearMiss]) -> str:
-        """Why no mock matches: the closest one and the first thing that differs, and what is wrong
-        with those that could not be read again."""
-        return closest(near, self.all_mocks.files.directories) + self.not_reloaded
-
-    @property
-    def not_reloaded(self) -> str:
-        """What is wrong with mocks that could not be read again, to be told behind a reason."""
-        return not_reloaded([*self.all_mocks.files.problems, *self.problems.values()])
-
-    @property
-    def hint(self) -> str:
-        """How a mock is added."""
-        prefix = ""
-        if self.name:
-            prefix = f"/@{quote(self.name, safe='')}"
-        return f"POST {prefix}{CONTROL_PREFIX}/mocks adds one"
-
-
-class Mocks:
-    """All mocks in matching order: those that a session added at run time, newest first, then those
-    from files.  `say` gets a line whenever reading those again goes wrong or right."""
-
-    def __init__(
-        self, directories: Sequence[str] = (), say: Callable[[str], None] = lambda line: None
-    ) -> None:
-        self.say = say
-        self.lock = threading.Lock()  # of the sessions and what they hold
-        self.used = 0  # bytes of memory of mocks that were added
-        self.freed: Callable[[int], None] = lambda size: None  # is told of those that went
-        # The sessions for whose requests somebody waits, or of whose streams one is at a gate.
-        self.awaited: Callable[[], Set[str]] = set
-        self.archive = Archive(forgot=self.has_forgotten)
-        # A key of its own, so that what another server issued is none of its tokens.
-        self.issuer = Issuer(os.urandom(32), time.time)
-        self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
-        self.ports: Set[int] = set()  # that are listened on
-        self.numbers = itertools.count(1)
-        self.generations = itertools.count(1)
-        self.generation = 0
-        self.files = MockFiles(directories, say, self.read_again)
-
-    def has_changed(self) -> None:
-        """Say, once something has changed, that no answer from before holds any more."""
-        self.generation = next(self.generations)
-
-    def has_forgotten(self, size: int) -> None:
-        """Say that so many bytes of what sessions remember are gone, and with them all answers that
-        would have to be remembered anew."""
-        self.freed(size)
-        self.has_changed()
-
-    def session(self, name: str) -> Session:
-        """A session, which begins when it is first asked for.  NoRoom if there are too many."""
-        if not name:
-            return self.sessions[""]
-        with self.lock:
-            session = self.sessions.get(name)
-            if session is None:
-                if len(self.sessions) >= SESSIONS:
-                    self.forget_one()
-                session = self.sessions[name] = Session(name, self)
-            self.sessions.move_to_end(name)
-        return session
-
-    def forget_one(self) -> None:
-        """Forget the session that was unused for longest, of those with nothing of their own."""
-        kept = {"", *self.awaited()}
-        for name, session in self.sessions.items():
-            if name not in kept and not session.mocks and session.state.is_empty:
-                del self.sessions[name]
-                session.state.close()
-                self.has_changed()
-                return
-        raise NoRoom(
-            400,  # clients try again after most others
-            f"there are {SESSIONS} sessions, each with something of its own or somebody who waits; "
-            "POST /__mock__/reset in one that is over, or with ?session=* for all, makes room",
-            code="too_many_sessions",
-        )
-
-    def check_room(self, size: int) -> None:
-        """NoRoom if mocks can't be added that take so many bytes."""
-        if self.used + size > MOCKS_ROOM:
-            raise NoRoom(
-                413,
-                f"these mocks take {size / MIB:.1f} MiB of memory, and those added before have "
-                f"{self.used / MIB:.1f} of {MOCKS_ROOM / MIB:g} MiB; DELETE /__mock__/mocks, or "
-                "POST /__mock__/reset, with ?session=* for all sessions, makes room",
-                code="too_many_mocks",
-            )
-
-    def release(self, size: int) -> None:
-        """Note that added mocks that took so many bytes are gone."""
-        self.used -= size
-        self.freed(size)
-
-    def names(self) -> List[str]:
-        """The names of all sessions."""
-        with self.lock:
-            return list(self.sessions)
-
-    @property
-    def from_files(self) -> Tuple[Mock, ...]:
-        """The mocks from files, in matching order."""
-        return self.files.index.mocks
-
-    def read_again(self, read: ReadFile) -> None:
-        """Read the mocks of all sessions that name files again."""
-        with self.lock:
-            sessions = list(self.sessions.values())
-        for session in sessions:
-            session.read_again(read)
-        self.has_changed()
-
-
-# === nearly ==================================================================
-# Requests that nearly were what a test looks for, and what differs.  Touches nothing.
-
-
-TOLD = 3  # how many are told
-
-
-@record
-class Nearly:
-    """A request that is not what was looked for, and everything that differs."""
-
-    entry: Entry
-    differences: Tuple[Difference, ...]
-    holding: int  # how many of the conditions hold
-
-    @property
-    def sentence(self) -> str:
-        """Which request it is, and the first difference in words."""
-        return f"{named(self.entry)}: {explained(self.differences[0])}"
-
-    def json(self) -> Dict[str, Json]:
-        """The same as JSON, with every difference."""
-        return {
-            "request": self.entry.number,
-            "differences": [difference_json(*one) for one in self.differences],
-        }
-
-
-def named(entry: Entry) -> str:
-    """Which request it is, for people."""
-    asked = entry.asked
-    return f"{asked.method} {asked.path} ({entry.ended or 'running'})"
-
-
-def differences_of(entry: Entry, conditions: Sequence[Condition], ended: Ended) -> List[Difference]:
-    """Everything that keeps a request from fulfilling conditions and having ended as asked."""
-    found = entry.asked.differences(conditions)
-    if ended is not None and entry.ended not in ended:
-        found.append(("ended", entry.ended, Because(" or ".join(sorted(ended)))))
-    return found
-
-
-def near_requests(
-    entries: Sequence[Entry], conditions: Sequence[Condition], ended: Ended
-) -> Tuple[Nearly, ...]:
-    """The requests with the fewest differences, nearest first, of equally near ones the newest;
-    those that have none are not among them."""
-    found = []
-    for entry in reversed(entries[-LOOKED_AT:]):
-        differences = tuple(differences_of(entry, conditions, ended))
-        if differences:
-            found.append(Nearly(entry, differences, len(conditions) - len(differences)))
-    found.sort(key=lambda one: nearness(one.differences, one.holding), reverse=True)
-    found.sort(key=lambda one: len(one.differences))
-    return tuple(found[:TOLD])
-
-
-# === operations ==============================================================
-# What can be done with a session: its mocks, its journal, its gates.
-
-# The control API and MockServer only translate to this and back.
-
-
-MOST_TOLD = 10  # of unused mocks, and of requests, in sentences
-
-
-class Unavailable(KeyError):
-    """What is named is not there, or not in the state that it is needed in; `code` is a word for
-    why."""
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
-
-    def __str__(self) -> str:
-        return self.message
-
-
-class Waited(NamedTuple):
-    """What came while somebody waited; `shortfall` says so in words if it was not enough."""
-
-    entries: List[Entry]
-    shortfall: str = ""
-    near: Sequence[Nearly] = ()  # other requests, which nearly were what was waited for
-
-
-def read_conditions(asked: Given) -> Tuple[Condition, ...]:
-    """The conditions of the `match` that is asked for, on requests in the journal; without any
-    they all match.  What is wrong with it would be wrong in a mock, too."""
-    return conditions(Node(asked.value, asked.source or "body").get("match"), "")
-
-
-# A client that leaves may be seen to leave in either way: behind a proxy that is chance.
-GROUPS_OF_ENDS = {"client_gone": ("client_closed", "client_reset")}
-KNOWN_ENDS = (*ENDS, *GROUPS_OF_ENDS)
-
-
-def read_end(ended: Node) -> Ended:
-    """One of ENDS, `client_gone`, a list of these, or true for any end; None, for whatever became
-    of a request, where there is none or null."""
-    if ended.is_null:
-        return None
-    if ended.value is True:
-        return frozenset(ENDS)
-    named = [ended]
-    if ended.value and isinstance(ended.value, list):
-        named = ended.items()
-    elif not isinstance(ended.value, str):
-        ended.expected("true, or one or a list of " + ", ".join(KNOWN_ENDS))
-    words = [one.choice(KNOWN_ENDS) for one in named]
-    return frozenset(end for word in words for end in GROUPS_OF_ENDS.get(word, (word,)))
-
-
-class WaitFor(NamedTuple):
-    """What somebody waits for: so many requests that fulfil conditions and ended as asked, for so
-    many seconds."""
-
-    conditions: Tuple[Condition, ...]
-    number: int
-    ended: Ended
-    timeout: float
-
-
-def read_wait(asked: Given) -> WaitFor:
-    """What is asked for in an object with match, count, ended and timeout."""
-    seconds = f"seconds from 0 to {WAIT_SECONDS:g}"
-    return WaitFor(
-        read_conditions(asked),
-        asked.get("count").whole(1, 1),
-        read_end(asked.get("ended")),
-        float(asked.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)),
-    )
-
-
-# The name of one (Prometheus, "Data model"; those that begin with __ are its own), and what in a
-# value would begin a line for some who read the text.
-LABEL = re.compile("(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,199}")
-LINE_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # but \n, which is escaped
-LONE = re.compile("[\ud800-\udfff]")  # half a character, which no UTF-8 has
-LONGEST_LABEL = 1000  # characters of its value
-MOST_LABELS = 20
-MOST_GAUGES = 1000  # of a session
-FARTHEST = 1.7976931348623157e308  # from 0, of a finite number
-
-
-class GivenGauge(NamedTuple):
-    """What a metric of a model server is set to, and on which port; 0 is on all."""
-
-    gauge: Gauge
-    port: int
-
-
-def read_gauge(asked: Given, ports: Set[int]) -> GivenGauge:
-    """What is asked for in an object with value, labels and port, which is one of these."""
-    value = asked.get("value").number("a finite number", -FARTHEST, FARTHEST)
-    port = int(asked.get("port").integer("a port from 1 to 65535", 1, 65535, 0))
-    if port and ports and port not in ports:
-        asked.get("port").one_from(map(str, sorted(ports)))
-    labels = dict(asked.get("labels").members())
-    if len(labels) > MOST_LABELS:
-        asked.get("labels").expected(f"at most {MOST_LABELS} labels")
-    for name, label in labels.items():
-        if not LABEL.fullmatch(name):
-            label.fail(
-                "is no name of a label: up to 200 letters, digits and _, no digit nor __ first"
-            )
-        if len(label.text()) > LONGEST_LABEL:
-            label.expected(f"at most {LONGEST_LABEL} characters")
-        if LINE_ENDS.search(label.value):
-            label.expected("a text without line ends but \\n")
-        if LONE.search(label.value):
-            label.expected("a text without halves of characters")
-    texts = {name: label.value for name, label in labels.items()}
-    return GivenGauge(Gauge(float(value), texts), port)
-
-
-def metric_name(name: str) -> str:
-    """The name of a metric of a model server that can be set; Unavailable for any other.  Without
-    a prefix it is vLLM's."""
-    name = str(name)  # which Python may have as something else
-    full = name if ":" in name else "vllm:" + name
-    if full in SETTABLE:
-        return full
-    if full in SERVER_METRICS:
-        reason = "is a histogram, which has no one value to set"
-        raise Unavailable(f"{full} {reason}", "no_single_value")
-    raise Unavailable(f"no metric {shown(name)}; {nearest(full, SETTABLE)}", "unknown_metric")
-
-
-# What `verify` looks for, and whether it does unless it is told.
-LOOKED_FOR = {"unused": True, "unmatched": True, "invalid": False}
-
-
-def read_verify(asked: Given) -> Dict[str, bool]:
-    """What is to be looked for: the arguments of `leftovers`."""
-    return {name: asked.get(name).flag(default) for name, default in LOOKED_FOR.items()}
-
-
-class Leftovers(NamedTuple):
-    """What a test has left over or missed: mocks that were never used, requests that no mock
-    answered, requests that could not be read or broke a rule; and all of it in sentences."""
-
-    unused: List[Json]
-    unmatched: List[Entry]
-    invalid: List[Entry]
-    sentences: List[str]
-
-
-class Operations:
-    """What can be done with a session, or with all for `*`.
-
-    A session is looked up each time: one that was reset, or forgotten because it was unused for
-    longest, begins anew."""
-
-    def __init__(self, mocks: Mocks, journal: Journal, session: str) -> None:
-        self.mocks = mocks
-        self.journal = journal
-        self.session = session
-
-    def sessions(self) -> List[Session]:
-        """The sessions that are meant."""
-        names = [self.session]
-        if self.session == EVERY_SESSION:
-            names = self.mocks.names()
-        return [self.mocks.session(name) for name in names]
-
-    # --- mocks ---
-
-    def add(self, specs: Sequence[Json]) -> List[Mock]:
-        """Add mocks in front of all others of one session; BadMock, and none is added, if one is
-        wrong, NoRoom if they take too much memory."""
-        return self.mocks.session(self.session).add(specs)
-
-    def mocks_json(self) -> List[Json]:
-        """All mocks in matching order, with how often they were used."""
-        sessions = self.sessions()
-        found = [mock_json(session, mock) for session in sessions for mock in session.mocks]
-        # Those from files come last: what is added answers before them.
-        return found + [mock_json(sessions[0], mock) for mock in self.mocks.from_files]
-
-    def remove(self, id: str) -> None:
-        """Remove a mock that was added; Unavailable if there is none."""
-        sessions = self.sessions()
-        if any(session.remove([id]) for session in sessions):  # an id is given once
-            return
-        if any(mock.id == id for mock in self.mocks.from_files):
-            raise Unavailable(f"{id} comes from a file; remove it there", "not_added")
-        known = [mock.id for session in sessions for mock in session.mocks]
-        hint = nearest(id, known) if known else "none was"
-        raise Unavailable(f"no mock {shown(id)} was added; {hint}", "unknown_mock")
-
-    def remove_all(self) -> int:
-        """Remove all mocks that were added; how many there were."""
-        return sum(session.remove() for session in self.sessions())
-
-    # --- the journal ---
-
-    def entries(self) -> List[Entry]:
-        """The requests, oldest first."""
-        return self.journal.entries(self.session)
-
-    def count(self, wanted: Sequence[Condition], ended: Ended = None) -> int:
-        """How many requests fulfil conditions and ended as asked."""
-        return len(self.journal.matching(Wanted(self.session, wanted, ended)))
-
-    def waiting(
-        self, wanted: Sequence[Condition], count: int, ended: Ended, timeout: float
-    ) -> Work[Waited]:
-        """Work that gives the requests that fulfil conditions and ended as asked, once there are
-        `count` of them; or those that came in `timeout` seconds, and what differs of others."""
-        asked = Wanted(self.session, wanted, ended)
-        came, is_enough = yield from self.journal.waiting(asked, count, timeout)
-        if is_enough:
-            return Waited(came)
-        until = f"within {timeout:g} seconds"
-        if self.journal.closed:
-            until = "before the server was closed"
-        yield ASIDE
-        near = near_requests(self.entries(), wanted, ended)
-        there = [one.sentence for one in near] or [named(entry) for entry in came[-TOLD:]]
-        told = "; ".join(there) or "nothing"
-        return Waited(came, f"{len(came)} of {count} requests came {until}; there was {told}", near)
-
-    def leftovers(self, unused: bool, unmatched: bool, invalid: bool) -> Leftovers:
-        """What a test has left over or missed, of what it asks for.  Only mocks that were added
-        count: those from files are everybody's."""
-        entries = self.entries()
-        idle = [
-            (session, mock)
-            for session in self.sessions()
-            for mock in session.mocks
-            if unused and not session.count_of(mock)
-        ]
-        missed = [entry for entry in entries if unmatched and entry.asked.unmatched]
-        unread = [entry for entry in entries if invalid and entry.asked.is_invalid]
-        sentences = [unused_sentence(mock, entries) for _, mock in idle[:MOST_TOLD]]
-        sentences += [f"no mock answered {noted(one)}" for one in missed[:MOST_TOLD]]
-        sentences += [invalid_sentence(one) for one in unread[:MOST_TOLD]]
-        more = len(idle) + len(missed) + len(unread) - len(sentences)
-        if more:
-            sentences.append(f"and {more} more")
-        return Leftovers([mock_json(*one) for one in idle], missed, unread, sentences)
-
-    def forget(self) -> int:
-        """Empty the journal; how many requests there were."""
-        return self.journal.clear(self.session)
-
-    def watch(self) -> Feed:
-        """A feed of the requests that come and end from now on."""
-        return self.journal.watch(self.session)
-
-    # --- what a model server tells of itself ---
-
-    def set_metric(self, name: str, given: GivenGauge) -> str:
-        """Set a gauge or a counter of the session's model server, and give its whole name;
-        Unavailable for a name that is none, NoRoom if too many are set."""
-        full = metric_name(name)
-        state = self.mocks.session(self.session).state
-        with state.lock:
-            if len(state.gauges) >= MOST_GAUGES and (full, given.port) not in state.gauges:
-                raise NoRoom(400, f"{MOST_GAUGES} metrics are set", code="too_many_metrics")
-            state.gauges[full, given.port] = given.gauge
-        return full
-
-    def unset_metric(self, name: str) -> int:
-        """Have a metric as if it was never set, on all ports; on how many it was."""
-        full, count = metric_name(name), 0
-        for session in self.sessions():
-            with session.state.lock:
-                gone = [key for key in session.state.gauges if key[0] == full]
-                for key in gone:
-                    del session.state.gauges[key]
-            count += len(gone)
-        return count
-
-    # --- gates, and everything ---
-
-    def release(self, number: str, events: int = 1) -> None:
-        """Let events of a gated stream out, whatever its session; `number` is its request's id.
-        Unavailable if there is no such stream."""
-        entry = self.journal.find(number)
-        if not entry:
-            raise Unavailable(
-                f"no request {shown(number)} in the journal; "
-                "X-Mock-Request-Id of its answer says which it was",
-                "unknown_request",
-            )
-        if not entry.gate:
-            reason = 'has no gate; its mock needs "gate": true'
-            raise Unavailable(f"request {number} {reason}", "no_gate")
-        if entry.ended:
-            raise Unavailable(f"request {number} has ended: {entry.ended}", "no_gate")
-        entry.gate.release(events)
-
-    def reset(self) -> None:
-        """Forget requests, mocks that were added, how often mocks were used, and metrics that were
-        set; let gated streams run to their end."""
-        self.forget()
-        # The mocks of these streams are about to go; nobody will know which gates were left shut.
-        self.journal.open_gates(self.session)
-        for session in self.sessions():
-            session.reset()
-
-
-def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
-    """What is shown of a mock, with how often a session has used it."""
-    return {
-        "id": mock.id,
-        "name": mock.name,
-        "uses": session.count_of(mock),
-        "source": parse_json(utf8(mock.canonical)),
-    }
-
-
-def noted(entry: Entry) -> str:
-    """A request, and what was said of it."""
-    return f"{named(entry)}: {entry.asked.note}"
-
-
-def invalid_sentence(entry: Entry) -> str:
-    """A request that could not be read, or that its provider would have refused."""
-    broken = [one for one in entry.asked.violations if one.counts]
-    if not broken:
-        return f"could not read {noted(entry)}"
-    told = f"{named(entry)} breaks {broken[0].rule} at {broken[0].place}: {broken[0].message}"
-    if len(broken) > 1:
-        told += f" (and {len(broken) - 1} more)"
-    return told
-
-
-def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
-    """That a mock was never used, and why: a request that it matches was refused, or what differs
-    of the request that came nearest to it."""
-    place = f" ({mock.id})"
-    if mock.name == mock.place:
-        place = ""
-    told = f'mock "{mock.name}"{place} was never used'
-    for entry in reversed(entries[-LOOKED_AT:]):
-        asked = entry.asked
-        is_refused = asked.note and not asked.mock and not asked.unmatched
-        if is_refused and not asked.differences(mock.conditions):
-            return f"{told}; it matches {noted(entry)}"
-    near = near_requests(entries, mock.conditions, None)
-    if near:
-        told += f"; nearest was {near[0].sentence}"
-    return told
-
-
 # === control =================================================================
 # The control API: what tests see and steer, as a table that only translates.
 
@@ -39375,10 +40965,9 @@ PAGE_HEADERS = (
     ("Cache-Control", "no-store"),
     (
         "Content-Security-Policy",
-        "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'",
+        "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:",
     ),
 )
-FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
 METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
 
 Reaction = Union[Response, Answered]
@@ -39406,15 +40995,11 @@ class ControlRoute(NamedTuple):
         return self.template.partition(" ")[2]
 
 
-YES_AND_NO = ("0", "1", "false", "true")  # of a query
-
-
-class Control:
-    """The control API under /__mock__/ (README, "Control API")."""
+class Control(JournalControl):
+    """The control API under /__mock__/ (docs/control-api.md)."""
 
     def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
-        self.mocks = mocks
-        self.journal = journal
+        super().__init__(mocks, journal)
         self.settings = settings
 
     def answering(self, request: Request) -> Work[Answered]:
@@ -39439,10 +41024,6 @@ class Control:
             return Answered(answer, control=True)
         return answer
 
-    def operations(self, asked: ControlRequest) -> Operations:
-        """What can be done with the session that is meant."""
-        return Operations(self.mocks, self.journal, asked.session)
-
     # --- what there is ---
 
     def page(self, asked: ControlRequest) -> Response:
@@ -39450,7 +41031,7 @@ class Control:
         return Response(200, PAGE_HEADERS, utf8(INSPECTOR))
 
     def health(self, asked: ControlRequest) -> Response:
-        """Version, uptime, mocks, problems."""
+        """Version, uptime, mocks, problems, and which run of the server it is."""
         return control_response(
             200,
             {
@@ -39460,6 +41041,7 @@ class Control:
                 "uptime": round(self.journal.uptime(), 3),
                 "mocks": len(self.mocks.session(asked.request.session).in_order()),
                 "load_errors": self.mocks.files.problems,
+                "instance": self.journal.instance,
             },
         )
 
@@ -39492,75 +41074,6 @@ class Control:
             name = wanted.choice(list(dict.fromkeys(rule["provider"] for rule in found)))
             found = [rule for rule in found if rule["provider"] == name]
         return control_response(200, {"rules": found})
-
-    # --- the journal ---
-
-    def requests(self, asked: ControlRequest) -> Response:
-        """The journal."""
-        query = asked.query("unmatched", "limit", "mock", "session")
-        entries = self.operations(asked).entries()
-        # A query is text.
-        asked_for = query.get("unmatched").text("").lower() or "0"
-        if query.get("unmatched").replaced(asked_for).choice(YES_AND_NO) in ("1", "true"):
-            entries = [entry for entry in entries if entry.asked.unmatched]
-        mock = query.get("mock")
-        if not mock.is_absent:
-            entries = [entry for entry in entries if entry.asked.mock == mock.value]
-        limit = query.get("limit").whole(0, len(entries))
-        newest = entries[max(0, len(entries) - limit) :]
-        return control_response(200, {"requests": shown_entries(newest)})
-
-    def forget(self, asked: ControlRequest) -> Response:
-        """Empty the journal."""
-        return control_response(200, {"deleted": self.operations(asked).forget()})
-
-    def count(self, asked: ControlRequest) -> Response:
-        """How many requests match."""
-        body = asked.body("match", "ended")
-        wanted, ended = read_conditions(body), read_end(body.get("ended"))
-        return control_response(200, {"count": self.operations(asked).count(wanted, ended)})
-
-    def wait(self, asked: ControlRequest) -> Work[Response]:
-        """Requests that match, once there are enough."""
-        wait = read_wait(asked.body("match", "count", "ended", "timeout"))
-        operations = self.operations(asked)
-        waited = yield from operations.waiting(*wait)
-        if not waited.shortfall:
-            return control_response(200, {"requests": shown_entries(waited.entries)})
-        answer: Dict[str, Json] = {
-            "error": {"message": waited.shortfall, "code": "timeout"},
-            "matched": len(waited.entries),
-            "near_misses": [one.json() for one in waited.near],
-            "requests": shown_entries(operations.entries()[-20:]),
-        }
-        return control_response(408, answer)
-
-    def verify(self, asked: ControlRequest) -> Response:
-        """Whether all mocks were used and all requests answered by one, with what is left."""
-        wanted = read_verify(asked.body(*LOOKED_FOR))
-        left = self.operations(asked).leftovers(**wanted)
-        answer: Dict[str, Json] = {
-            "unused": left.unused,
-            "unmatched": shown_entries(left.unmatched),
-            "invalid": shown_entries(left.invalid),
-        }
-        if not left.sentences:
-            return control_response(200, answer)
-        error = {"message": "; ".join(left.sentences), "code": "not_verified"}
-        return control_response(409, {"error": error, **answer})
-
-    def release(self, asked: ControlRequest) -> Response:
-        """Let events of a gated stream out."""
-        events = asked.body("events").get("events").whole(1, 1)
-        self.operations(asked).release(asked.params["id"], events)
-        return control_response(200, {"released": events})
-
-    def live(self, asked: ControlRequest) -> Answered:
-        """An event when a request comes and one when it has ended."""
-        feed = self.operations(asked).watch()
-        # Not compressed: curl and EventSource are to show each event when it happens.
-        response = Response(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
-        return Answered(response, feed=feed, control=True)
 
     # --- mocks ---
 
@@ -39605,26 +41118,54 @@ class Control:
 
     ROUTES: Tuple[ControlRoute, ...] = (
         ControlRoute("GET /", page, "the inspector, a live view for people"),
-        ControlRoute("GET /health", health, "version, uptime, mocks, problems with mock files"),
+        ControlRoute(
+            "GET /health",
+            health,
+            "version, uptime, mocks, problems with mock files, `instance` of the server",
+        ),
         ControlRoute(
             "GET /requests",
-            requests,
-            "the journal, newest last; `?unmatched=1`, `?limit=N`, `?mock=NAME`",
+            JournalControl.requests,
+            "the journal, newest last; `?unmatched=1`, `?running=1`, `?limit=N`, `?mock=NAME`",
             is_long=True,
         ),
-        ControlRoute("DELETE /requests", forget, "empty the journal"),
+        ControlRoute("DELETE /requests", JournalControl.forget, "empty the journal"),
         ControlRoute(
-            "POST /requests/count", count, '`{"match", "ended"}` → `{"count"}`', is_long=True
+            "POST /requests/count",
+            JournalControl.count,
+            '`{"match", "ended"}` → `{"count"}`',
+            is_long=True,
         ),
         ControlRoute(
             "POST /requests/wait",
-            wait,
+            JournalControl.wait,
             '`{"match", "count", "ended", "timeout"}` → those requests, as soon as they are there; '
             "else 408 with what differed",
             is_long=True,
         ),
-        ControlRoute("POST /requests/{id}/release", release, '`{"events"}`: let gated events out'),
-        ControlRoute("GET /requests/live", live, "the journal as an event stream"),
+        ControlRoute(
+            "POST /requests/{id}/release",
+            JournalControl.release,
+            '`{"events"}`: let gated events out',
+        ),
+        ControlRoute(
+            "GET /requests/live",
+            JournalControl.live,
+            "the journal as an event stream: `request`, `ended`, `reset`",
+        ),
+        # Behind the paths that have a word there.
+        ControlRoute(
+            "GET /requests/{id}",
+            JournalControl.request,
+            "one request, with its `answer` and a `suggestion`",
+            is_long=True,
+        ),
+        ControlRoute(
+            "GET /sessions",
+            JournalControl.known_sessions,
+            "the sessions, with how many requests and mocks each has",
+            is_long=True,
+        ),
         ControlRoute(
             "GET /mocks",
             mocks_loaded,
@@ -39638,7 +41179,7 @@ class Control:
         ControlRoute("DELETE /mocks/{id}", remove, "remove one of them"),
         ControlRoute(
             "POST /verify",
-            verify,
+            JournalControl.verify,
             '`{"unused", "unmatched", "invalid"}` → 200, or 409 with the mocks that were never '
             "used and the requests that no mock answered",
             is_long=True,
@@ -39669,11 +41210,6 @@ def one_session(asked: ControlRequest, what: str) -> None:
     """Refuse what would go to all sessions, which would mean those, too, that begin later."""
     if asked.session == EVERY_SESSION:
         raise Refused(400, f"{what} one session, not to *", code="bad_session")
-
-
-def shown_entries(entries: List[Entry]) -> List[Json]:
-    """Entries as JSON."""
-    return [entry.json() for entry in entries]
 
 
 @functools.lru_cache(maxsize=None)
@@ -40461,158 +41997,6 @@ class Memory:
         self.used += size
 
 
-# === bodies ==================================================================
-# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
-
-
-# RFC 9112, 7.1 and 7.1.1; 16 digits are enough for any size.
-CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-
-
-BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
-CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
-
-Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
-
-CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
-
-
-class SizedBody:
-    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-        self.pieces = bytearray()
-        self.rest = b""
-        self.wanted = BODY_PIECE
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete."""
-        need = self.length - len(self.pieces)
-        self.pieces += data[:need]
-        self.rest = data[need:]
-        return len(self.pieces) == self.length
-
-
-class ChunkedBody:
-    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.pieces = bytearray()
-        self.rest = b""
-        self.at = 0  # up to where `rest` is read
-        self.need = 0  # bytes left of a chunk
-        self.trailers = 0  # bytes of trailers
-        self.state = self.size
-
-    @property
-    def wanted(self) -> int:
-        """How many bytes to read at once: chunks may be tiny, and each takes its time."""
-        return max(CHUNKS_PIECE, min(self.need, BODY_PIECE))
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete.
-
-        Refused if it is malformed or too long."""
-        self.rest = self.rest[self.at :] + data
-        self.at = 0
-        while self.state != self.done and self.state():
-            pass
-        if self.state != self.done:
-            return False
-        self.rest = self.rest[self.at :]
-        self.at = 0
-        return True
-
-    def line(self) -> Optional[bytes]:
-        """The next line, if it is complete."""
-        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
-        if end < 0:
-            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
-                raise malformed(
-                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
-                )
-            return None
-        line = self.rest[self.at : end + 1]
-        self.at = end + 1
-        # Who takes a bare LF can be made to see another request than a proxy (RFC 9112, 11.2).
-        if not line.endswith(b"\r\n"):
-            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
-        return line[:-2]
-
-    def size(self) -> bool:
-        """Read a chunk's head; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        match = CHUNK_SIZE.fullmatch(line)
-        if not match:
-            # Not all of it: it may be a header, or a body whose length was wrong.
-            text = shown(line.decode("latin-1"), room=18)
-            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
-        self.need = int(match.group(1), 16)
-        if len(self.pieces) + self.need > self.limit:
-            raise too_large(self.limit)
-        self.state = self.data if self.need else self.trailer
-        return True
-
-    def data(self) -> bool:
-        """Read a chunk and the line end behind it; whether there may be more to read."""
-        piece = self.rest[self.at : self.at + self.need]
-        self.pieces += piece
-        self.at += len(piece)
-        self.need -= len(piece)
-        if self.need or len(self.rest) < self.at + 2:
-            return False
-        if self.rest[self.at : self.at + 2] != b"\r\n":
-            raise malformed("a chunk is longer than its size says")
-        self.at += 2
-        self.state = self.size
-        return True
-
-    def trailer(self) -> bool:
-        """Read a trailer or the empty line after the last; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        if not line:
-            self.state = self.done
-            return False
-        self.trailers += len(line)
-        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
-            raise malformed("malformed trailer after the chunked body")
-        return True
-
-    def done(self) -> bool:
-        """There is nothing more to read."""
-        return False
-
-
-def too_large(limit: int) -> Refused:
-    """The refusal of a body above --max-body."""
-    return Refused(
-        413,
-        f"the body is larger than {limit} bytes (--max-body)",
-        code="body_too_large",
-        close=True,
-    )
-
-
-def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
-    """What reads the request's body; None if it has none.  Refused if it is too large."""
-    if "transfer-encoding" in head.headers:
-        return ChunkedBody(limit)
-    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
-    length = head.headers.get("content-length", "0")
-    # More digits are above any limit, and of thousands int() makes an error.
-    if len(length) > 18 or int(length) > limit:
-        raise too_large(limit)
-    if int(length):
-        return SizedBody(int(length))
-    return None
-
-
 # === recording/incoming ======================================================
 # An upstream's answer from bytes, fed in any pieces.  Knows no socket and no clock.
 
@@ -41050,758 +42434,6 @@ class Capture:
     def content_type(self) -> str:
         """The media type of the answer in lower case, without its parameters."""
         return self.header("content-type").partition(";")[0].strip().lower()
-
-
-# === recording/json_spans ====================================================
-# The texts in JSON, each with the place where it stands, so that one can be changed and all else
-# stays as it was written.  Pure.
-
-
-WayTo = Tuple[Any, ...]
-FoundText = Tuple[str, str, Optional[WayTo]]  # a text, the name of its member, its path
-
-
-class JsonText(NamedTuple):
-    """A text in something that was written: `start` and `end` of what stands for it there, `name`
-    of the member that it is the value of, and `path`, equal for pieces of one text that is cut
-    over several events.  A name has no path; what is `is_plain` has no escapes."""
-
-    start: int
-    end: int
-    text: str
-    name: str = ""
-    path: Optional[WayTo] = None
-    is_plain: bool = False
-
-
-class JsonMembers(List[Tuple[str, Any]]):
-    """The members of a JSON object in order, those that stand twice too."""
-
-
-def short_number(digits: str) -> int:
-    """A whole number, if it can be the place of something."""
-    return int(digits) if len(digits) < 10 else -1
-
-
-MEMBERS_DECODER = json.JSONDecoder(
-    object_pairs_hook=JsonMembers, parse_int=short_number, strict=False
-)
-WRITTEN_TEXT = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
-# What says which of several texts a piece belongs to, beside the names on the way to it.
-APART = frozenset(
-    (
-        *("index", "output_index", "content_index", "summary_index", "item_id"),
-        *("contentBlockIndex", "jsonPath"),
-    )
-)
-
-
-def json_texts(text: str) -> Optional[List[JsonText]]:
-    """The texts in JSON, names among them, in order; None if it is none."""
-    try:
-        value = MEMBERS_DECODER.decode(text.lstrip("\ufeff"))
-        found: List[FoundText] = []
-        collect(value, "", (), found)
-    except (ValueError, RecursionError):
-        return None
-    # Read twice: once for what they say, once for where they are.
-    return [
-        JsonText(match.start(1), match.end(1), *one)
-        for match, one in zip(WRITTEN_TEXT.finditer(text), found)
-    ]
-
-
-def collect(value: Any, name: str, path: WayTo, found: List[FoundText]) -> None:
-    """Gather the texts in a value, with the names of the members that they are in, and paths."""
-    if isinstance(value, str):
-        found.append((value, name, path))
-    elif isinstance(value, JsonMembers):
-        apart = tuple(
-            pair for pair in value if pair[0] in APART and isinstance(pair[1], (str, int))
-        )
-        for key, inner in value:
-            found.append((key, "", None))
-            collect(inner, key, (*path, apart, key), found)
-    elif isinstance(value, list):
-        # Without the place in the list: a stream's pieces are all at the first.
-        for inner in value:
-            collect(inner, name, path, found)
-
-
-UNIT = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]",
-    re.DOTALL,
-)
-
-
-def letter_places(written: str) -> List[int]:
-    """Where each character of a text begins in what is written for it, and where that ends."""
-    return [*(match.start() for match in UNIT.finditer(written)), len(written)]
-
-
-# === recording/shapes ========================================================
-# Events of the same shape: of those of a stream nearly all differ in a few texts and numbers only,
-# so that what is known of one need not be found out again.  Pure.
-
-
-LONGEST_SHAPE = 8192  # characters; what is longer comes once
-MOST_SHAPES = 500  # that are remembered; others are read like the first of them
-WRITTEN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-QUOTES = '""'  # where a text was
-
-ValueAt = Tuple[int, str, WayTo]  # which of the texts it is, the name of its member, its path
-
-
-class Layout(NamedTuple):
-    """Which texts and numbers of something written may say that a piece belongs to another text."""
-
-    apart_texts: Sequence[int]
-    apart_numbers: Sequence[int]
-
-
-class Shapes:
-    """Reads the texts in JSON, as `json_texts` does; names that are known to be harmless are left
-    out.  `is_harmless` tells whether nothing in a text must go."""
-
-    def __init__(self, is_harmless: Callable[[str], bool]) -> None:
-        self.is_harmless = is_harmless
-        self.names: Dict[str, Sequence[int]] = {}
-        self.layouts: Dict[Tuple[str, ...], Layout] = {}
-        self.values: Dict[Tuple[Tuple[str, ...], ...], List[ValueAt]] = {}
-
-    def texts(self, text: str, offset: int = 0) -> Optional[List[JsonText]]:
-        """The texts in JSON that begins there in something written; None if it is none."""
-        if len(text) > LONGEST_SHAPE:
-            return moved(json_texts(text), offset)
-        # What is between the texts, and they, in turn.
-        pieces = WRITTEN_TEXT.split(text)
-        between, written = QUOTES.join(pieces[::2]), pieces[1::2]
-        # The same shape, the same letters: it is JSON if the other was.
-        bare = WRITTEN_NUMBER.sub("0", between)
-        head = (bare, *[written[at] for at in self.names.get(bare, ())])
-        layout = self.layouts.get(head)
-        values = None
-        if layout:
-            values = self.values.get((head, *apart_in(layout, between, written)))
-        found = None
-        if values is not None:
-            found = texts_at(values, pieces, offset)
-        if found is None:
-            return self.texts_anew(text, bare, between, written, offset)
-        return found
-
-    def texts_anew(
-        self, text: str, bare: str, between: str, written: Sequence[str], offset: int
-    ) -> Optional[List[JsonText]]:
-        """The same of a shape that is not known, which is then."""
-        texts = json_texts(text)
-        if texts is None:
-            return None
-        names = [at for at, one in enumerate(texts) if one.path is None]
-        told = [written[at] for at in names]
-        # A name that is written otherwise, or that must go itself, is rare.
-        if len(self.values) < MOST_SHAPES and all(map(self.is_plain, told)):
-            head = (bare, *told)
-            layout = layout_of(bare, names, written)
-            self.names[bare], self.layouts[head] = names, layout
-            self.values[(head, *apart_in(layout, between, written))] = [
-                (at, one.name, one.path) for at, one in enumerate(texts) if one.path is not None
-            ]
-        return moved(texts, offset)
-
-    def is_plain(self, name: str) -> bool:
-        """Whether a name, as it is written, is what it says, and harmless."""
-        return "\\" not in name and self.is_harmless(name)
-
-
-def moved(texts: Optional[List[JsonText]], offset: int) -> Optional[List[JsonText]]:
-    """Texts that stand so many characters later."""
-    if not texts or not offset:
-        return texts
-    return [one._replace(start=one.start + offset, end=one.end + offset) for one in texts]
-
-
-def layout_of(bare: str, names: Sequence[int], written: Sequence[str]) -> Layout:
-    """The layout of something of which these texts are names."""
-    pieces = bare.split(QUOTES)
-    numbers = list(itertools.accumulate(piece.count("0") for piece in pieces))
-    apart_texts: List[int] = []
-    apart_numbers: List[int] = []
-    for at in names:
-        if written[at] not in APART:
-            continue
-        if pieces[at + 1].strip() == ":":
-            apart_texts.append(at + 1)
-        else:  # its number is the next one, if it has one
-            apart_numbers.append(numbers[at])
-    return Layout(apart_texts, apart_numbers)
-
-
-def apart_in(layout: Layout, between: str, written: Sequence[str]) -> List[Tuple[str, ...]]:
-    """What sets pieces of texts apart, as it is written."""
-    found: List[Tuple[str, ...]] = []
-    if layout.apart_texts:
-        found.append(tuple([written[at] for at in layout.apart_texts]))
-    if layout.apart_numbers:
-        numbers = WRITTEN_NUMBER.findall(between)
-        found.append(tuple([numbers[at] for at in layout.apart_numbers if at < len(numbers)]))
-    return found
-
-
-def texts_at(
-    values: Sequence[ValueAt], pieces: Sequence[str], offset: int
-) -> Optional[List[JsonText]]:
-    """The texts of these values; None if one of them is none."""
-    ends = list(itertools.accumulate(map(len, pieces)))
-    found = []
-    for at, name, path in values:
-        text = pieces[2 * at + 1]
-        # Two quotes stand around each.
-        start = ends[2 * at] + 2 * at + 1 + offset
-        end = start + len(text)
-        if "\\" in text:
-            try:
-                text = MEMBERS_DECODER.decode(f'"{text}"')
-            except ValueError:
-                return None
-        found.append(JsonText(start, end, text, name, path))
-    return found
-
-
-# === recording/sheets ========================================================
-# What is written in frames and bodies: the texts in them, which are scrubbed together, so that a
-# key is found that is cut over several.  Pure.
-
-
-LEAST_KEY = 6  # characters; in less there is none
-Spans = Callable[[str], List[Span]]  # what must go of a text
-Change = Tuple[int, int, str]
-
-
-class Sheet(NamedTuple):
-    """Something written, the texts in it, and how it becomes bytes again."""
-
-    written: str
-    texts: Sequence[JsonText]
-    rebuilt: Callable[[str], bytes]
-
-
-# --- scrubbing ---
-
-
-class Looks:
-    """Looks at texts, each for itself: most of a stream's come again and again."""
-
-    def __init__(self, spans_of: Spans) -> None:
-        self.spans_of = spans_of
-        self.found: Dict[Tuple[str, str], List[Span]] = {}
-
-    def alone(self, one: JsonText) -> List[Span]:
-        """What must go of a text for itself."""
-        known = self.found.get((one.name, one.text))
-        if known is None:
-            known = self.found[one.name, one.text] = self.look(one)
-        return known
-
-    def look(self, one: JsonText) -> List[Span]:
-        """The same, found out."""
-        if one.text == SCRUBBED:
-            return []
-        if one.name and is_secret_member(one.name, one.text):
-            return [(0, len(one.text))]
-        return self.spans_of(one.text) if len(one.text) >= LEAST_KEY else []
-
-
-def scrubbed_sheets(sheets: Sequence[Sheet], spans_of: Spans) -> List[str]:
-    """What is written, without what must go."""
-    looks = Looks(spans_of)
-    changes: List[List[Change]] = [[] for _ in sheets]
-    channels: Dict[Optional[WayTo], List[Tuple[int, JsonText]]] = {}
-    for number, sheet in enumerate(sheets):
-        for one in sheet.texts:
-            channels.setdefault(one.path, []).append((number, one))
-    for piece in channels.pop(None, []):
-        scrub_channel([piece], sheets, looks, changes)
-    for pieces in channels.values():
-        scrub_channel(pieces, sheets, looks, changes)
-    return [changed(sheet.written, made) for sheet, made in zip(sheets, changes)]
-
-
-def scrub_channel(
-    pieces: Sequence[Tuple[int, JsonText]],
-    sheets: Sequence[Sheet],
-    looks: Looks,
-    changes: List[List[Change]],
-) -> None:
-    """Take what must go out of the pieces of one text."""
-    parts = [[(*span, SCRUBBED) for span in looks.alone(one)] for _, one in pieces]
-    if len(pieces) > 1:
-        joined_parts([one for _, one in pieces], looks.spans_of, parts)
-    if not any(parts):
-        return
-    for (number, one), found in zip(pieces, parts):
-        last = 0
-        for start, end, instead in sorted(found):
-            if start < last:  # it goes with the one before
-                start, instead = last, ""
-            if end > start:
-                changes[number].append(change(sheets[number].written, one, (start, end), instead))
-                last = end
-
-
-def joined_parts(
-    pieces: Sequence[JsonText], spans_of: Spans, parts: Sequence[List[Change]]
-) -> None:
-    """Add the parts of what must go of all pieces together: the first has a mark instead."""
-    starts = [0, *itertools.accumulate(len(one.text) for one in pieces)]
-    number = 0
-    for begin, end in spans_of("".join(one.text for one in pieces)):
-        while starts[number + 1] <= begin:
-            number += 1
-        found, at = [], number
-        while at < len(pieces) and starts[at] < end:
-            part = max(0, begin - starts[at]), min(starts[at + 1], end) - starts[at]
-            found.append((at, part))
-            at += 1
-        # Keys that follow each other, as in a list, look like one.
-        if all(is_gone(part, parts[at]) for at, part in found):
-            continue
-        instead = SCRUBBED
-        for at, part in found:
-            if part[0] < part[1]:
-                parts[at].append((*part, instead))
-                instead = ""
-
-
-def is_gone(part: Span, parts: Sequence[Change]) -> bool:
-    """Whether a part of a text goes anyway."""
-    return any(start <= part[0] and part[1] <= end for start, end, _ in parts)
-
-
-def change(written: str, one: JsonText, span: Span, instead: str) -> Change:
-    """What stands instead of a piece of a text."""
-    start, end = span
-    piece = written[one.start : one.end]
-    if "\\" in piece and not one.is_plain:
-        units = letter_places(piece)
-        start, end = units[start], units[end]
-    return one.start + start, one.start + end, instead
-
-
-def changed(written: str, changes: Sequence[Change]) -> str:
-    """What is written, with something else in places that do not overlap."""
-    if not changes:
-        return written
-    pieces, at = [], 0
-    for start, end, instead in sorted(changes):
-        pieces += [written[at:start], instead]
-        at = end
-    return "".join([*pieces, written[at:]])
-
-
-# --- reading ---
-
-LINE = re.compile(r"[^\r\n]+")
-
-
-def text_coding(data: bytes) -> str:
-    """How bytes are read, so that they can be written again."""
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return "latin-1"
-    return "utf-8"
-
-
-def json_sheet(data: bytes, shapes: Shapes) -> Sheet:
-    """A JSON value, or a text that is none."""
-    coding = text_coding(data)
-    written = data.decode(coding)
-    texts = shapes.texts(written)
-    if texts is None:
-        texts = [JsonText(0, len(written), written, path=(), is_plain=True)]
-    return Sheet(written, texts, lambda text: text.encode(coding))
-
-
-def event_sheet(frame: bytes, shapes: Shapes) -> Sheet:
-    """A frame of an event stream; what is not in its data stands for itself."""
-    coding = text_coding(frame)
-    written = frame.decode(coding)
-    data: List["re.Match[str]"] = []
-    others: List["re.Match[str]"] = []
-    for line in LINE.finditer(written):
-        which = data if line.group().startswith("data:") else others
-        which.append(line)
-    if len(data) == 1:  # as nearly always
-        texts = shapes.texts(data[0].group()[5:], data[0].start() + 5)
-    else:
-        # The data alone, each character where it was.
-        texts = shapes.texts(LINE.sub(data_alone, written))
-    if texts is None:
-        spans = [span_of_data(line) for line in data]
-        texts = [
-            JsonText(start, end, written[start:end], path=("data",), is_plain=True)
-            for start, end in spans
-        ]
-    plain = [JsonText(*line.span(), line.group(), is_plain=True) for line in others]
-    return Sheet(written, [*texts, *plain], lambda text: text.encode(coding))
-
-
-def data_alone(line: "re.Match[str]") -> str:
-    """The data of a line, with spaces for all else."""
-    text = line.group()
-    if not text.startswith("data:"):
-        return " " * len(text)
-    return " " * 5 + text[5:]
-
-
-def span_of_data(line: "re.Match[str]") -> Span:
-    """Where the data of a line is."""
-    start = line.start() + 5
-    if line.group()[5:6] == " ":
-        start += 1
-    return start, line.end()
-
-
-def element_sheet(frame: bytes, shapes: Shapes) -> Sheet:
-    """A frame of a JSON array: an element, with what is between it and others."""
-    sheet = json_sheet(frame, shapes)
-    opening = re.match(r"\s*[\[,]", sheet.written)
-    start = opening.end() if opening else 0
-    bare = " " * start + sheet.written[start:]
-    for text in (bare, ended_early(bare)):
-        texts = shapes.texts(text)
-        if texts is not None:
-            return sheet._replace(texts=texts)
-    return sheet
-
-
-def ended_early(text: str) -> str:
-    """A text without the bracket at its end."""
-    kept = text.rstrip()
-    return kept[:-1] if kept.endswith("]") else text
-
-
-def message_sheet(frame: bytes, shapes: Shapes) -> Sheet:
-    """A message of AWS; where its payload holds another one, as InvokeModel's do, that."""
-    try:
-        ((_, payload),) = EventStream.split(frame)
-    except (ValueError, IndexError, struct.error, UnicodeDecodeError):
-        # A piece of none: what it says can't be changed without breaking it.
-        return Sheet("", (), lambda text: frame)
-    (length,) = struct.unpack_from(">I", frame, 4)
-    headers = frame[12 : 12 + length]
-    outer = json_sheet(payload, shapes)
-    inner = next((one for one in outer.texts if one.name == "bytes"), None)
-    held = decoded_payload(inner)
-    if inner is None or held is None:
-        return outer._replace(
-            rebuilt=lambda text: EventStream.message(headers, outer.rebuilt(text))
-        )
-    sheet, place = json_sheet(held, shapes), inner
-
-    def rebuilt(text: str) -> bytes:
-        """The message with another payload in its payload."""
-        packed = base64.b64encode(sheet.rebuilt(text)).decode()
-        whole = outer.written[: place.start] + packed + outer.written[place.end :]
-        return EventStream.message(headers, outer.rebuilt(whole))
-
-    return sheet._replace(rebuilt=rebuilt)
-
-
-def decoded_payload(one: Optional[JsonText]) -> Optional[bytes]:
-    """The JSON that is encoded in a text; None if there is none."""
-    if one is None:
-        return None
-    try:
-        data = base64.b64decode(one.text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return data if data[:1] in (b"{", b"[") else None
-
-
-SHEETS: Dict[str, Callable[[bytes, Shapes], Sheet]] = {
-    SSE.title: event_sheet,
-    JsonArray.title: element_sheet,
-    EventStream.title: message_sheet,
-}
-
-
-# === recording/scrubbing =====================================================
-# What must not reach the disk: the client's own credentials, and what looks like one.  Pure.
-
-
-# --- heads ---
-
-# What clients read of an answer's head, beside its type: when to ask again, what is left, how long
-# it took, which version it is, and AWS's and Azure's kinds of errors.
-KEPT_HEADER = re.compile(
-    r"(?i)retry-after(?:-ms)?|x-should-retry|x-ms-retry-after-ms|(?:[a-z]+-)*rate-?limit.*"
-    r"|x-ms-error-code|x-amzn-errortype|x-amzn-bedrock-(?:[a-z]+-)*(?:count|latency)"
-    r"|(?:openai|anthropic|api|x-api|x-ms)-version|api-supported-versions|openai-model"
-    r"|(?:[a-z]+-)*(?:processing-ms|compute-time|inference-time|service-time|latency)"
-    r"|server-timing|x-compute-characters|x-total-tokens|num_(?:chars|tokens)"
-    r"|x-(?:trial-)?endpoint-(?:[a-z]+-)*call-(?:limit|remaining)"
-)
-
-
-def kept_headers(headers: Headers) -> Headers:
-    """The headers of an answer that are kept for the client of a replay, but for its type."""
-    return tuple(header for header in headers if KEPT_HEADER.fullmatch(header[0]))
-
-
-# --- a client's own credentials ---
-
-# Google's and Azure's ids of a request that a client makes up itself, and whose it is.
-OWNER_HEADER = re.compile(
-    r"(?!x-mock-|x-stainless-)(?:.*-)?(?:organi[sz]ation|org|project|workspace|account|tenant"
-    r"|subscription|session|csrf|xsrf|hmac|principal|client(?=-?id))(?:-?id)?"
-)
-SIGNED_PART = re.compile(r"(?:Credential|Signature)=([^,\s]+)")
-QUOTED_PART = re.compile(r"(?:username|response|nonce|cnonce|opaque)=\"([^\"]+)\"")
-PROJECT_IN_PATH = re.compile(r"projects/[^/]+")
-
-
-def own_secrets(request: Request) -> Tuple[str, ...]:
-    """The credentials that a request brings, and whose they are, longest first."""
-    found: List[str] = []
-    for name, value in request.headers.items():
-        if name in ("cookie", "cookie2"):
-            found += (piece.rpartition("=")[2].strip(' "') for piece in value.split(";"))
-            found += (piece.partition("=")[2].strip(' "') for piece in value.split(";"))
-        elif SECRET.fullmatch(name):
-            found += header_secrets(value)
-        elif OWNER_HEADER.fullmatch(name) or names_identity(name) or names_request(name):
-            found.append(value.strip())
-    for name, value in request.query.items():
-        if is_secret_parameter(name):
-            found += [
-                value,
-                value.partition("/")[0],
-            ]  # of X-Amz-Credential the key before its scope
-    found += PROJECT_IN_PATH.findall(request.path)
-    found += sent_secrets(request)
-    return tuple(sorted(set(filter(None, found)), key=lambda one: (-len(one), one)))
-
-
-def header_secrets(value: str) -> List[str]:
-    """The credentials in the value of a header."""
-    scheme, space, rest = value.strip().partition(" ")
-    scheme = scheme.lower()
-    if not space or scheme not in SCHEMES:
-        return [value.strip()]
-    rest = rest.strip()
-    if scheme == "aws4-hmac-sha256":
-        parts = SIGNED_PART.findall(rest)
-        return [*parts, *(part.partition("/")[0] for part in parts)]
-    if scheme == "digest":
-        return QUOTED_PART.findall(rest)
-    if scheme != "basic":
-        return [rest]
-    try:
-        pair = base64.b64decode(rest + "=" * (-len(rest) % 4)).decode()
-    except (binascii.Error, ValueError):
-        return [rest]
-    user, _, password = pair.partition(":")
-    return [rest, pair, user, password]
-
-
-def sent_secrets(request: Request) -> Iterator[str]:
-    """The credentials in the body of a request, as of a server of tools that is to be called."""
-    if request.form is not None:
-        yield from members_called_so(request.form, "")
-        return
-    if "urlencoded" in request.headers.get("content-type", ""):
-        pairs = parse_qsl(request.body.decode("latin-1"))
-        yield from (value for name, value in pairs if names_credential(name))
-        return
-    try:
-        yield from members_called_so(request.json, "")
-    except (ValueError, RecursionError):
-        return
-
-
-def members_called_so(value: Any, name: str) -> Iterator[str]:
-    """The texts in a JSON value whose members' names say that they are credentials."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from members_called_so(inner, key)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from members_called_so(inner, name)
-    elif isinstance(value, str) and name and names_credential(name):
-        yield from header_secrets(value)
-
-
-LONG_SECRET = 12  # characters; a shorter one goes where it is a word of its own
-PLAIN_WORD = re.compile(r"[a-z]{1,15}|[A-Z]{1,15}|[A-Z][a-z]{1,14}|[0-9]{1,7}")
-
-
-def is_telling(secret: str) -> bool:
-    """Whether a credential can be taken out of a text without destroying it: not `any`, `test`,
-    `ollama`, nor a number."""
-    return len(secret) >= LEAST_KEY and not PLAIN_WORD.fullmatch(secret)
-
-
-def written_forms(secret: str) -> Iterator[str]:
-    """How a credential may be written."""
-    yield secret
-    yield quote(secret, safe="", errors="replace")
-    yield quote(secret, errors="replace")
-    yield quote_plus(secret, errors="replace")
-    for is_ascii in (True, False):
-        written = json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
-        yield written
-        yield written.replace("/", "\\/")
-
-
-# --- scrubbing ---
-
-MOST_SIGNS = 500_000  # of keys in one exchange: to look at so many takes seconds
-
-
-class TooManySigns(Exception):
-    """There is more in an exchange that may be a key than is looked at."""
-
-    def __str__(self) -> str:
-        return f"more than {MOST_SIGNS} places in it may be keys"
-
-
-TEXT_TYPE = re.compile(r"text/|.*(?:json|xml|javascript|event-stream|urlencoded)|\Z")
-
-
-class Scrubber:
-    """Takes out what must not be kept; `own` are the credentials of the request, which go wherever
-    they are repeated."""
-
-    def __init__(self, own: Iterable[str] = ()) -> None:
-        self.own = tuple(own)
-        forms = {form for one in self.own if is_telling(one) for form in written_forms(one)}
-        self.forms = sorted(forms, key=lambda form: (-len(form), form))
-        self.signs = 0  # that were looked at
-
-    def spans(self, text: str) -> List[Span]:
-        """What must go of a text, in order; TooManySigns if there was too much to look at."""
-        known: List[Span] = []
-        for form in self.forms:
-            if form in text:
-                known += found_places(text, form)
-        if not known and not may_hold_keys(text):
-            return []
-        self.signs += signs_in(text)
-        if self.signs > MOST_SIGNS:
-            raise TooManySigns
-        return all_spans(text, known)
-
-    def text(self, text: str) -> str:
-        """A text without keys; once more it stays as it is."""
-        return replaced(text, self.spans(text))
-
-    def value(self, value: Json, name: str = "") -> Json:
-        """A JSON value, the texts in it without keys."""
-        if isinstance(value, str):
-            if value and name and is_secret_member(name, value):
-                return SCRUBBED
-            return self.text(value)
-        if isinstance(value, list):
-            return [self.value(one, name) for one in value]
-        if isinstance(value, dict):
-            return {self.text(key): self.value(one, key) for key, one in value.items()}
-        return value
-
-    def body(self, data: bytes, content_type: str) -> bytes:
-        """A whole body of a media type, its exact bytes but for what is scrubbed."""
-        try:
-            data.decode()
-        except UnicodeDecodeError:
-            if not TEXT_TYPE.match(content_type.lower()) or not content_type:
-                return self.binary(data)
-        if content_type.lower().startswith(("image/", "audio/", "video/")):
-            return self.binary(data)
-        return self.sheets([json_sheet(data, self.shapes())], [data])[0]
-
-    def binary(self, data: bytes) -> bytes:
-        """Bytes that are no text, without the credentials themselves."""
-        for form in self.forms:
-            if len(form) >= LONG_SECRET:
-                data = data.replace(form.encode("utf-8", "replace"), SCRUBBED.encode())
-        return data
-
-    def frames(self, frames: Sequence[bytes], kind: str) -> Tuple[bytes, ...]:
-        """The events of a stream in the framing of this title, each scrubbed; a key may be cut
-        over several of them."""
-        read, shapes = SHEETS.get(kind, json_sheet), self.shapes()
-        return tuple(self.sheets([read(frame, shapes) for frame in frames], frames))
-
-    def shapes(self) -> Shapes:
-        """What reads the texts of an answer."""
-        return Shapes(lambda name: not self.spans(name))
-
-    def sheets(self, sheets: Sequence[Sheet], before: Sequence[bytes]) -> List[bytes]:
-        """Sheets as bytes, each as before where nothing in it is scrubbed."""
-        found = scrubbed_sheets(sheets, self.spans)
-        return [
-            data if text == sheet.written else sheet.rebuilt(text)
-            for sheet, text, data in zip(sheets, found, before)
-        ]
-
-    def matcher(self, text: str) -> Json:
-        """A text matcher for a text: itself or, where keys are scrubbed in it, an object that holds
-        for whatever stands in their places."""
-        spans = self.spans(text)
-        if not spans:
-            return text
-        return {"regex": pattern_around(text, spans)}
-
-
-def found_places(text: str, form: str) -> Iterator[Span]:
-    """Where a credential stands in a text; a short one as a word of its own."""
-    start = text.find(form)
-    while start >= 0:
-        end = start + len(form)
-        flanks = text[max(0, start - 1) : start] + text[end : end + 1]
-        if len(form) >= LONG_SECRET or not ALPHANUMERIC & set(flanks):
-            yield start, end
-        start = text.find(form, end)
-
-
-# --- matching what was scrubbed ---
-
-SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")  # what a regular expression does not mean literally
-LONGEST_LITERAL = 4000  # characters; of more the middle may be any of as many
-SHOWN_LITERAL = 1000  # characters at both ends of such a one
-
-
-def pattern_around(text: str, spans: Sequence[Span]) -> str:
-    """A regular expression for a text, whatever stands in these places: it takes linear time."""
-    pieces, at = [r"\A"], 0
-    for start, end in spans:
-        pieces += [literal(text[at:start]), gap_pattern(text[start:end], text[end : end + 1])]
-        at = end
-    return "".join([*pieces, literal(text[at:]), r"\Z"])
-
-
-def escaped_text(text: str) -> str:
-    """A regular expression for a text, and no more escaped in it than must be."""
-    return SPECIAL.sub(r"\\\g<0>", text)
-
-
-def literal(text: str) -> str:
-    """A regular expression for a text; of a very long one only its ends are compared."""
-    if len(text) <= LONGEST_LITERAL:
-        return escaped_text(text)
-    between = len(text) - 2 * SHOWN_LITERAL
-    return f"{literal(text[:SHOWN_LITERAL])}[\\s\\S]{{{between}}}{literal(text[-SHOWN_LITERAL:])}"
-
-
-def gap_pattern(secret: str, after: str) -> str:
-    """A regular expression for what stood somewhere, and for what stands there now."""
-    # It may not run over what follows, or there would be many ways to match a text.
-    if (after and after in secret) or any(letter.isspace() for letter in secret):
-        return f"(?:[\\s\\S]{{{len(secret)}}}|\\*{{3}})"
-    excluded = escaped_text(after.strip()).replace("-", "\\-")
-    taken = f"[^\\s{excluded}]+"
-    return f"(?:{taken}|\\*{{3}})" if after == "*" else taken
 
 
 # === recording/wants =========================================================
@@ -44060,11 +44692,12 @@ def recorded_response(recorded: Recorded, stream: bool) -> Dict[str, Json]:
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
-
-
-def health() -> Response:
-    """What the root says."""
-    return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
+# What is answered without any mock: to who looks whether somebody is there, and to a browser that
+# wants an icon of each page that it shows.
+OWN_PATHS = {
+    "/": Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH))),
+    "/favicon.ico": Response(204, (), may_gzip=False),
+}
 
 
 def is_alike(miss: NearMiss) -> bool:
@@ -44252,8 +44885,8 @@ class Answerer:
             return given
         if request.method == "OPTIONS":
             answered = Answered(options_response(request))
-        elif request.path == "/" and request.method in ("GET", "HEAD"):
-            answered = Answered(health())
+        elif request.path in OWN_PATHS and request.method in ("GET", "HEAD"):
+            answered = Answered(OWN_PATHS[request.path])
         else:
             near = yield from self.near(wire, call, session)
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
@@ -45253,11 +45886,38 @@ MARKED = DATE_MARK.encode() + BETWEEN + NUMBER_MARK.encode()
 PortAndBytes = Tuple[int, bytes]  # the port, and all bytes of the request
 
 
+class Lent(Kept):
+    """An answer that is kept to be repeated, and shown meanwhile; the journal counts it when it is
+    kept for that no longer."""
+
+    __slots__ = ("before", "after", "is_lent")
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        super().__init__()
+        self.before = before
+        self.after = after
+        self.size = len(before) + len(after) + PIECE_SIZE
+        self.is_lent = True
+
+    def drop(self) -> None:
+        """Keep none of it any longer."""
+        super().drop()
+        self.before = self.after = b""
+
+    def written(self, moment: float, number: str) -> Tuple[bytes, bytes]:
+        """Head and body that were written at this moment in answer to the request with this id, as
+        far as they are kept."""
+        date = formatdate(int(moment), usegmt=True).encode()
+        data = b"%b%b%b%b%b" % (self.before, date, BETWEEN, number.encode(), self.after)
+        head, end, body = data.partition(b"\r\n\r\n")
+        return (head + end, body) if self.size else (b"", b"")
+
+
 class Repeat:
     """The answer to the very same bytes: what goes before its date, and after its number; and what
     the journal says of it."""
 
-    __slots__ = ("before", "after", "asked", "sent", "ends", "head", "uses", "keep_alive")
+    __slots__ = ("before", "after", "asked", "sent", "ends", "head", "uses", "keep_alive", "kept")
 
     def __init__(
         self, before: bytes, after: bytes, step: Send, asked: Asked, answered: Answered
@@ -45268,6 +45928,7 @@ class Repeat:
         self.head = len(after) - (len(step.data) - step.head)  # bytes of the head that follow
         self.asked = asked
         self.sent = Sent(len(step.data) - step.head, len(step.ends), has_begun=True)
+        self.kept = self.sent.kept = Lent(before, after)
         self.uses: Optional[Uses] = answered.uses
         self.keep_alive = True
 
@@ -45307,13 +45968,18 @@ class Repeats:
     def __init__(self, room: int = REPEATS_ROOM) -> None:
         self.room = room
         self.seen = CameBefore()
+        # Is told of answers that are not kept any more, but may be shown.
+        self.forgot: Callable[[List[Kept]], None] = lambda kept: None
+        self.known: Dict[PortAndBytes, Repeat] = {}
         self.forget(0)
 
     def forget(self, generation: int) -> None:
         """Start over, with mocks of this generation."""
         self.generation = generation
         self.used = 0
-        self.known: Dict[PortAndBytes, Repeat] = {}
+        known, self.known = self.known, {}
+        if known:
+            self.forgot([repeat.kept for repeat in known.values()])
 
     def find(self, port: int, data: bytes, generation: int) -> Optional[Repeat]:
         """The answer to these bytes."""
@@ -45671,6 +46337,7 @@ class Core:
         self.answerer = Answerer(self.mocks, settings, self.journal, self.forwarder)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()
+        self.repeats.forgot = self.journal.take_over
         self.workers = Workers(say=self.log.say)
         self.loop = Loop(complain=self.complain)
         self.trimming = Trimming(self.when_quiet)
@@ -49735,12 +50402,14 @@ class Handler(Intake):
         self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
     ) -> Waiting[bool]:
         """Write what a client did not take at once of a repeated answer."""
-        self.server.core.journal.add(entry)
         self.sent = entry.sent = Sent()
+        self.server.core.journal.add(entry, started)
         self.is_busy = True
         ended = "fault"
+        step = repeat.step(data)
+        self.sent.kept.add(step)
         try:
-            yield from self.send_rest(repeat.step(data), taken)
+            yield from self.send_rest(step, taken)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
@@ -49912,7 +50581,7 @@ class Handler(Intake):
         make = functools.partial(told_and_steps, request, head, answered, exchange)
         takes_long = max(len(request.body), len(answered.response.body)) > LONG
         asked, steps = (yield from self.aside(make)) if takes_long else make()
-        entry = self.noted(number, asked, answered)
+        entry = self.noted(number, asked, answered, started)
         ended = "fault"
         try:
             yield from self.perform(steps)
@@ -49940,7 +50609,7 @@ class Handler(Intake):
         self.sent = Sent()
         number = str(next(self.server.core.numbers))
         asked = asked_of(request, head, given_up.answered)
-        entry = self.noted(number, asked, given_up.answered)
+        entry = self.noted(number, asked, given_up.answered, started)
         if entry:
             self.note_end(entry, str(given_up), started)
 
@@ -49978,7 +50647,9 @@ class Handler(Intake):
             repeat.keep_alive = head.keeps_alive and answered.keeps_alive
             repeats.keep(port, raw, generation, repeat)
 
-    def noted(self, number: str, asked: Optional[Asked], answered: Answered) -> Optional[Entry]:
+    def noted(
+        self, number: str, asked: Optional[Asked], answered: Answered, started: float
+    ) -> Optional[Entry]:
         """The entry of an answer that is about to be sent, which is in the journal; none of one
         that the journal says nothing of."""
         if not asked:
@@ -49986,16 +50657,17 @@ class Handler(Intake):
         entry = Entry(number, time.time(), asked, self.sent, self.count)
         if answered.response.delivery.gate and answered.response.frames is not None:
             entry.gate = self.gate
-        self.server.core.journal.add(entry)
+        self.server.core.journal.add(entry, started)
         return entry
 
     def perform(self, steps: Iterable[Step]) -> Waiting[None]:
         """Do the steps of a response: the only loop that writes."""
-        send, sent = self.connection.send, self.sent
+        send, sent, keep = self.connection.send, self.sent, self.sent.kept.add
         due = 0.0  # of the last pause, while nothing else has stopped the stream
         since_turn = 0  # writes without a pause
         for step in steps:
             if isinstance(step, Send):
+                keep(step)
                 try:
                     taken = send(step.data, DONT_WAIT)
                 except BlockingIOError:

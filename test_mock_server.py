@@ -1,4 +1,4 @@
-"""What users rely on, seen from outside: the program, HTTP, MockServer, the data and the README.
+"""What users rely on, seen from outside: the program, HTTP, MockServer, the data and the docs.
 
 They need pytest and nothing else, use loopback and free ports only, and never sleep for a fixed
 time.  They run on the one file, and on the package if that is what `import mock_server` gives; the
@@ -12,7 +12,6 @@ import gzip
 import hashlib
 import http.client
 import importlib.util
-import itertools
 import json
 import os
 import re
@@ -34,6 +33,17 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 sys.dont_write_bytecode = True
 
 import pytest  # noqa: E402
+from pages import (  # noqa: E402
+    PAGES,
+    blocks,
+    chapter,
+    first_words,
+    mocks_of_pages,
+    page,
+    table,
+    without_blocks,
+    words,
+)
 from program import PROGRAM  # noqa: E402
 
 import mock_server as m  # noqa: E402
@@ -1034,48 +1044,24 @@ def test_the_twins_that_come_with_it_are_fresh() -> None:
     assert twins and subprocess.run(command, timeout=PATIENCE).returncode == 0
 
 
-# === README ==================================================================
-
-README = (HERE / "README.md").read_text(encoding="utf-8")
-
-
-def table(heading: str) -> List[List[str]]:
-    """The rows of the README's table whose first heading is this, each as its cells."""
-    lines = README.split(f"\n| {heading} |")[1].split("\n")[2:]
-    rows = itertools.takewhile(lambda line: line.startswith("|"), lines)
-    return [re.split(r"(?<!\\)\|", row.strip("|")) for row in rows]
-
-
-def words(cell: str) -> List[str]:
-    """The code words of a cell."""
-    return re.findall(r"`([^`]+)`", cell)
-
-
-def first_words(heading: str) -> List[str]:
-    """The first code word of each row of a table."""
-    return [words(row[0])[0] for row in table(heading)]
-
-
-def blocks(language: str, text: str = README) -> List[str]:
-    """The README's blocks in a language."""
-    return re.findall(rf"```{language}\n(.+?)\n```", text, re.S)
+# === README and docs/ =========================================================
 
 
 def test_the_readme_lists_every_option() -> None:
-    rows = table("option")
+    rows = table("command-line", "option")
     listed = [(re.split(r"[ \[]", words(row[0])[0])[0], words(row[1])[0]) for row in rows]
     known = [(option.flag, option.variable) for option in m.OPTIONS]
     assert listed == [("PORT" if flag == "port" else flag, variable) for flag, variable in known]
 
 
 def test_the_readme_lists_every_key_of_a_mock() -> None:
-    assert first_words("match key") == list(m.MATCH_KEYS)
-    assert first_words("mock key") == list(m.MOCK_KEYS)
-    assert first_words("fault") == list(m.FAULTS)
-    by_key = {words(row[0])[0]: row for row in table("response key")}
+    assert first_words("matching", "match key") == list(m.MATCH_KEYS)
+    assert first_words("mocks", "mock key") == list(m.MOCK_KEYS)
+    assert first_words("faults", "fault") == list(m.FAULTS)
+    by_key = {words(row[0])[0]: row for row in table("responses", "response key")}
     assert words(by_key["fault"][2]) == [*m.FAULTS, "after_events"]
-    assert first_words("wire key") == list(m.field_names(m.Plan))
-    names = README.split("Names for the common ones:")[1].split(".")[0]
+    assert first_words("faults", "wire key") == list(m.field_names(m.Plan))
+    names = page("faults").split("Names for the common ones:")[1].split(".")[0]
     assert words(names) == list(m.WIRE_PLANS)
     forms = {
         "neutral": m.NEUTRAL_KEYS,
@@ -1085,12 +1071,12 @@ def test_the_readme_lists_every_key_of_a_mock() -> None:
         "fault": m.FAULT_KEYS,
         "any": m.COMMON_KEYS,
     }
-    listed = [(words(row[0])[0], row[1].strip()) for row in table("response key")]
+    listed = [(words(row[0])[0], row[1].strip()) for row in table("responses", "response key")]
     assert listed == [(key, form) for form, keys in forms.items() for key in keys]
 
 
 def test_the_readme_lists_every_provider_and_api() -> None:
-    listed = [tuple(words(cell)[0] for cell in row[:3]) for row in table("provider")]
+    listed = [tuple(words(cell)[0] for cell in row[:3]) for row in table("providers", "provider")]
     # Dialects have a table of their own.
     known = [
         (wire.provider, wire.operation, wire.api)
@@ -1101,11 +1087,11 @@ def test_the_readme_lists_every_provider_and_api() -> None:
 
 
 def test_the_readme_says_of_every_dialect_what_is_different() -> None:
-    assert [words(row[0])[0] for row in table("dialect")] == list(m.DIALECTS[1:])
+    assert [words(row[0])[0] for row in table("providers", "dialect")] == list(m.DIALECTS[1:])
 
 
 def test_the_readmes_paths_lead_where_it_says() -> None:
-    for row in table("provider"):
+    for row in table("providers", "provider"):
         provider, operation, api = (words(cell)[0] for cell in row[:3])
         for path in words(row[3]):
             is_base = path.count("/") < 2 or path in ("/v1", "/v1alpha", "/v1beta1")
@@ -1121,8 +1107,7 @@ def test_the_readmes_paths_lead_where_it_says() -> None:
             assert (wire.provider, wire.operation, wire.api) == (provider, operation, api), path
 
 
-FROM_PYTHON = README.split("\n## From Python\n")[-1]
-BREAKING = README.split("## Break it on purpose")[1].split("### Rate limits")[0]
+BREAKING = page("faults").split("\n## Rate limits")[0]
 CURL = re.compile(r"```sh\n(curl .+?)\n```\n```text\n(.+?)\n```", re.S)
 
 
@@ -1147,7 +1132,7 @@ def test_curl_sees_what_the_chapter_on_breaking_says(server: MockServer) -> None
     assert {entry["fault"] for entry in server.requests} >= set(m.FAULTS)
 
 
-STRICT = README.split("\n## Strict\n")[-1].split("\n## ")[0]
+STRICT = page("strict")
 
 
 @needs_curl
@@ -1170,8 +1155,11 @@ def test_the_readmes_gateway_is_told_what_it_did_wrong(server: MockServer) -> No
 
 
 def test_the_readmes_rate_limit_and_errors_do_what_they_say(server: MockServer) -> None:
-    for heading in ("### Rate limits", "### Errors"):
-        block = blocks("json", README.split(heading)[1])[0]
+    for text in (
+        chapter(page("faults"), "## Rate limits"),
+        chapter(page("responses"), "## Errors"),
+    ):
+        block = blocks("json", text)[0]
         assert fetch(server.port, "POST", "/__mock__/mocks", block.encode())[0] == 201
     assert [chat(server.port, user="hurry")[0] for _ in range(4)] == [200, 200, 200, 429]
     assert [chat(server.port, user="too fast")[0] for _ in range(2)] == [429, 200]
@@ -1183,7 +1171,7 @@ def test_the_readmes_rate_limit_and_errors_do_what_they_say(server: MockServer) 
 @needs_openssl
 @needs_curl
 def test_the_readmes_tls_lines_work_as_printed(tmp_path: Path) -> None:
-    start, ask_it = blocks("sh", README.split("### TLS")[1])[:2]
+    start, ask_it = blocks("sh", chapter(page("command-line"), "## TLS"))
     ask_it = ask_it.split("\n")[1]
     arguments = shlex.split(start.replace("5443", "0"))[2:]
     with launched(*arguments, "--exit-on-stdin-close", cwd=str(tmp_path)) as (process, ports):
@@ -1198,7 +1186,7 @@ def test_the_readmes_tls_lines_work_as_printed(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="needs a shell")
 def test_the_readmes_recording_is_made_as_printed(server: MockServer, tmp_path: Path) -> None:
     server.mock(match={"user": "Say hi."}, response={"text": "Hi!"})
-    lines = blocks("sh", README.split("### Recordings")[1])[0].replace("\npython3", "\n#")
+    lines = blocks("sh", chapter(page("responses"), "## Recordings"))[0].replace("\npython3", "\n#")
     script = lines.replace("https://api.openai.com", server.url).replace(
         "curl", "curl --noproxy '*'"
     )
@@ -1212,13 +1200,9 @@ def test_the_readmes_recording_is_made_as_printed(server: MockServer, tmp_path: 
             assert len(found) == 1
 
 
-HOW_DO_I = README.split("\n## How do I …\n")[1].split("\n## ")[0]
-
-
-def curl_lines(text: str = README) -> List[Tuple[List[str], str]]:
-    """The README's other curl commands with the beginnings of what comes back."""
-    found = CURL.findall(text.replace(BREAKING, "").replace(STRICT, ""))
-    return [(shlex.split(command), expected) for command, expected in found]
+def curl_lines(text: str) -> List[Tuple[List[str], str]]:
+    """A page's curl commands with the beginnings of what comes back."""
+    return [(shlex.split(command), expected) for command, expected in CURL.findall(text)]
 
 
 def run_curl(
@@ -1239,46 +1223,74 @@ def run_curl(
     return fetch(port, method, url, body, {**headers, **(credential or {})})[1]
 
 
-def test_the_readmes_curl_lines_work_as_printed() -> None:
-    lines = curl_lines()
-    others = README.replace(BREAKING, "").replace(STRICT, "")
-    assert len(lines) == others.count("```sh\ncurl ")
+@needs_curl
+def test_the_pages_sound_is_spoken_and_written_down(server: MockServer, tmp_path: Path) -> None:
+    audio = chapter(page("providers"), "## Audio")
+    fetch(server.port, "POST", "/__mock__/mocks", blocks("json", audio)[0].encode())
+    script = blocks("sh", audio)[0].replace("http://127.0.0.1:5001", server.url)
+    command = ["sh", "-ec", script.replace("curl ", "curl -sS --noproxy '*' ")]
+    done = subprocess.run(
+        command, cwd=str(tmp_path), check=True, stdout=subprocess.PIPE, timeout=PATIENCE
+    )
+    assert (tmp_path / "hi.wav").read_bytes()[:4] == b"RIFF"
+    assert done.stdout.decode().startswith("1\n00:00:00,000 --> ")
+
+
+# Those whose curl commands are run by tests of their own.
+CURLED = {
+    "docs/faults.md": "test_curl_sees_what_the_chapter_on_breaking_says",
+    "docs/strict.md": "test_the_readmes_gateway_is_told_what_it_did_wrong",
+    "docs/recording.md": "tests/test_recording_page.py",
+}
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name not in CURLED])
+def test_the_pages_curl_lines_work_as_printed(name: str) -> None:
+    lines = curl_lines(PAGES[name])
+    assert len(lines) == PAGES[name].count("```sh\ncurl ")
     with MockServer(data=str(HERE / "data")) as server:
         for command, expected in lines:
             assert run_curl(server.port, command).decode().startswith(expected), command
 
 
-def test_the_mocks_of_the_readmes_questions_come_with_it() -> None:
+def test_the_mocks_of_the_pages_questions_come_with_it() -> None:
     examples = json.loads((HERE / "data/mocks/examples.json").read_text("utf-8"))
-    assert [json.loads(block) for block in blocks("json", HOW_DO_I)] == examples
+    assert [json.loads(block) for block in blocks("json", page("how-do-i"))] == examples
 
 
 def anchors(text: str) -> List[str]:
     """What links to the chapters of a page end with."""
-    titles = re.findall(r"^#+ (.+)$", re.sub(r"```.+?```", "", text, flags=re.S), re.M)
+    titles = re.findall(r"^#+ (.+)$", without_blocks(text), re.M)
     return [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/recording.md"])
-def test_links_lead_somewhere(page: str) -> None:
-    text = re.sub(r"```.+?```", "", (HERE / page).read_text("utf-8"), flags=re.S)
-    assert len(set(anchors(text))) == len(anchors(text))
-    for target in re.findall(r"\]\(([^)]+)\)", text):
-        name, _, anchor = target.partition("#")
-        path = (HERE / page).parent / name if name else HERE / page
+@pytest.mark.parametrize("name", [*PAGES, "CONTRIBUTING.md", "benchmarks/README.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    text = without_blocks((HERE / name).read_text("utf-8"))
+    for target in re.findall(r"\]\(([^)]+)\)|(?:src|srcset)=\"([^\"]+)\"", text):
+        link, _, anchor = "".join(target).partition("#")
+        path = (HERE / name).parent / link if link else HERE / name
+        if link.startswith("https://"):
+            continue
         assert path.exists(), target
-        assert not anchor or anchor in anchors(path.read_text("utf-8")), target
+        assert not anchor or anchors(path.read_text("utf-8")).count(anchor) == 1, target
 
 
 def test_the_readmes_curl_lines_get_the_same_with_any_credential_or_none(
     shipped: MockServer,
 ) -> None:
-    names = {"Authorization": "Bearer k", "api-key": "k", "x-goog-api-key": "k", "x-api-key": "k"}
-    for command, expected in curl_lines(README.replace(HOW_DO_I, "")):
-        if "__mock__" in " ".join(command) or '"ping"' in " ".join(command):
+    names = ("first-answers", "providers", "responses")
+    credentials = {
+        "Authorization": "Bearer k",
+        "api-key": "k",
+        "x-goog-api-key": "k",
+        "x-api-key": "k",
+    }
+    for command, expected in curl_lines("\n".join(map(page, names))):
+        if "__mock__" in " ".join(command):
             continue
         found = {run_curl(shipped.port, command, "key=k"), run_curl(shipped.port, command)}
-        for name, value in names.items():
+        for name, value in credentials.items():
             found.add(run_curl(shipped.port, command, "", {name: value}))
         assert len(found) == 1 and found.pop().decode().startswith(expected), command
 
@@ -1288,12 +1300,12 @@ def test_the_readme_lists_every_control_route() -> None:
     for route in m.Control.ROUTES:
         path = route.path.replace("{id}", "ID").replace("{name}", "NAME")
         known.append(f"{route.method} /__mock__{path}")
-    assert first_words("route") == known
+    assert first_words("control-api", "route") == known
 
 
 def test_the_readme_lists_every_key_of_a_journal_entry(server: MockServer) -> None:
     chat(server.port)
-    rows = table("journal key")
+    rows = table("control-api", "journal key")
     assert [word for row in rows for word in words(row[0])] == list(server.wait_for()[0])
     assert words(rows[-1][1]) == [*m.ENDS, "null"]
 
@@ -1301,7 +1313,7 @@ def test_the_readme_lists_every_key_of_a_journal_entry(server: MockServer) -> No
 def test_the_readmes_fixture_gives_each_test_a_session_of_its_own() -> None:
     plain = types.SimpleNamespace(fixture=lambda function: function)
     found: Dict[str, Any] = {"MockServer": MockServer, "pytest": plain}
-    exec(blocks("python", FROM_PYTHON)[1], found)  # noqa: S102
+    exec(blocks("python", page("python"))[1], found)  # noqa: S102
     request = types.SimpleNamespace(node=types.SimpleNamespace(name="test_one"))
     running = found["llm"](request)
     session = next(running)
@@ -1325,8 +1337,8 @@ GENERATED = {  # a request of each column of the README's table of errors
 
 
 def test_the_readme_lists_every_kind_of_error_with_its_status(server: MockServer) -> None:
-    assert first_words("kind") == list(m.ERROR_KINDS)
-    for row in table("kind"):
+    assert first_words("responses", "kind") == list(m.ERROR_KINDS)
+    for row in table("responses", "kind"):
         kind = words(row[0])[0]
         header = {"X-Mock-Response": json.dumps({"error": {"kind": kind}})}
         statuses = []
@@ -1338,7 +1350,7 @@ def test_the_readme_lists_every_kind_of_error_with_its_status(server: MockServer
 
 
 def test_the_readmes_mocks_are_valid(server: MockServer) -> None:
-    for block in blocks("json"):
+    for block in mocks_of_pages():
         assert fetch(server.port, "POST", "/__mock__/mocks", block.encode())[0] == 201, block
 
 
@@ -1355,4 +1367,4 @@ def test_the_readmes_python_runs() -> None:
             _, answer = fetch(self.port, "POST", "/v1/chat/completions", data)
             return json.loads(answer, object_hook=lambda found: types.SimpleNamespace(**found))
 
-    exec(blocks("python", FROM_PYTHON)[0], {"OpenAI": Client})  # noqa: S102
+    exec(blocks("python", page("python"))[0], {"OpenAI": Client})  # noqa: S102

@@ -12,17 +12,14 @@ import json
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from random import Random
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
+from pages import ALL, blocks
 from samples import FORMS, SAMPLES, wire_of
 
 import mock_server as m
-
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
-
 
 # --- cases ---
 
@@ -347,7 +344,7 @@ POSTS = [
 
 def json_blocks(text: str) -> List[Any]:
     """The JSON that stands in a document."""
-    return [json.loads(block) for block in re.findall(r"```json\n(.+?)```", text, re.S)]
+    return [json.loads(block) for block in blocks("json", text)]
 
 
 # --- mocks ---
@@ -441,9 +438,7 @@ MOCK_KEYS: List[Tuple[str, Any]] = [
     ("$comment", "c"),
 ]
 MEMBERS = [*MATCHES, *RESPONSES, *MOCK_KEYS]
-MOCKS: List[Any] = [
-    mock for block in json_blocks(README) if isinstance(block, list) for mock in block
-]
+MOCKS: List[Any] = [mock for block in json_blocks(ALL) if isinstance(block, list) for mock in block]
 
 
 def response_spec(random: Random) -> Any:

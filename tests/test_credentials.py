@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import pytest
 from cases import cases
+from pages import blocks, page
 from samples import SAMPLES, answerer, ask, complaint_of, request_of, wire_of
 
 import mock_server as m
@@ -487,6 +488,9 @@ def test_the_refusal_shows_what_should_have_been_signed_as_aws_does() -> None:
         f"\n\nThe Canonical String for this request should have been\n'{canonical}'"
         f"\n\nThe String-to-Sign should have been\n'{to_sign}'\n"
     )
+    kind = dict(response.headers)["x-amzn-ErrorType"].partition(":")[0]
+    told = f"{response.status} {kind}\n{json.loads(response.body)['message']}"
+    assert blocks("text", page("credentials")) == [told.rstrip()]
 
 
 def test_keys_of_aws_may_be_several_and_need_no_static_ones() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Tuple
+
+from pages import mocks_of_pages
 
 import mock_server as m
 
@@ -184,11 +185,10 @@ def test_a_file_is_a_mock_or_an_array_of_them() -> None:
         assert m.misfit(file, SCHEMA, "file") != ""
 
 
-def test_the_readmes_mocks_and_those_that_come_with_it_fit() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    texts = re.findall(r"```json\n(.+?)\n```", readme, re.S)
+def test_the_pages_mocks_and_those_that_come_with_it_fit() -> None:
+    texts = mocks_of_pages()
     texts += [path.read_text("utf-8") for path in (ROOT / "data" / "mocks").glob("**/*.json")]
-    assert len(texts) > 4
+    assert len(texts) > 20
     for text in texts:
         assert misfit(json.loads(text)) == ""
 

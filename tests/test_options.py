@@ -10,11 +10,11 @@ from typing import Any, List, Tuple
 
 import pytest
 from cases import cases
+from pages import page, table, words
 
 import mock_server as m
 from mock_server import MockServer
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 KEYWORDS = {option.name: option.keyword_default for option in m.OPTIONS if option.is_keyword}
 REPEATABLE = ["port", "data", "dialect", "credential", "record", "tls_name", "import"]
 
@@ -267,12 +267,7 @@ def test_a_further_port_has_the_settings_of_its_core() -> None:
         )
 
 
-def words(cell: str) -> List[str]:
-    """The code words of a cell of a table."""
-    return re.findall(r"`([^`]+)`", cell)
-
-
-# How the README writes the defaults that there are.
+# How the page writes the defaults that there are.
 WRITTEN_DEFAULTS = {
     "port": ((5001,), "(default 5001)"),
     "host": ("127.0.0.1", "(default 127.0.0.1)"),
@@ -285,11 +280,10 @@ WRITTEN_DEFAULTS = {
 }
 
 
-def test_the_readme_lists_every_option_with_its_default() -> None:
-    rows = README.split("\n| option | variable | meaning |\n")[1].split("\n\n")[0].split("\n")[1:]
+def test_the_page_lists_every_option_with_its_default() -> None:
+    rows = table("command-line", "option")
     assert len(rows) == len(m.OPTIONS)
-    for row, option in zip(rows, m.OPTIONS):
-        flag, variable, meaning = re.split(r"(?<!\\)\|", row.strip("|"))
+    for (flag, variable, meaning), option in zip(rows, m.OPTIONS):
         assert re.split(r"[ \[]", words(flag)[0])[0].lower() == option.flag
         assert words(variable) == [option.variable]
         if option.name in WRITTEN_DEFAULTS:
@@ -299,8 +293,8 @@ def test_the_readme_lists_every_option_with_its_default() -> None:
             assert not option.default and "(default" not in meaning.replace("(default: `data/`", "")
 
 
-def test_the_readme_lists_the_keywords_of_mock_server() -> None:
-    sentence = README.split("`MockServer` takes the options as keywords (")[1].split(")")[0]
+def test_the_page_lists_the_keywords_of_mock_server() -> None:
+    sentence = page("python").split("`MockServer` takes the options as keywords (")[1].split(")")[0]
     parameters = list(inspect.signature(MockServer.__init__).parameters)[1:-1]
     assert words(sentence) == parameters
 

@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Tuple
 
 import pytest
 from clients import fetch
+from pages import ALL
 from samples import SAMPLES, call_of, wire_of
 
 import mock_server as m
@@ -258,8 +259,7 @@ def test_every_command_line_can_be_followed(
     monkeypatch.chdir(tmp_path)
     for name in ("mine", "data"):
         os.mkdir(name)
-    texts = [PAGE, (ROOT / "README.md").read_text("utf-8")]
-    lines = re.findall(r"^python3 mock_server\.py (.+?)(?: [&>].*)?$", "\n".join(texts), re.M)
+    lines = re.findall(r"^python3 mock_server\.py (.+?)(?: [&>].*)?$", ALL, re.M)
     assert len(lines) > 8
     for line in lines:
         m.parse_arguments(shlex.split(line, comments=True), {})

@@ -56,10 +56,10 @@ LAYERS = {
     "rules": ["rules/*"],
     "mocks": ["mocks/*"],
     "recordings": ["gates", "recording/*"],
-    "what was asked": ["entries", "counters", "journal", "nearly"],
+    "what was asked": ["kept", "entries", "counters", "journal", "nearly", "suggestion"],
     "request to response": [
         *("withheld", "answered", "guard", "inspector", "admission", "control_requests"),
-        "operations",
+        *("retold", "operations", "control_journal"),
         *("control", "schema", "writing", "storing", "memory", "repeats", "brought"),
         *("judging", "unowned", "passing", "answering"),
     ],

@@ -198,7 +198,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "rules.md"
 OPENING = """\
 # What each provider refuses
 
-The rules of `--strict` (see the README's section Strict), made from their tables;
+The rules of [`--strict`](strict.md), made from their tables;
 `GET /__mock__/rules` tells the same. `on` is refused under `--strict`; `mod` for the models that
 the rule is known to hold for; `jrn` is only ever noted in the journal; `off` holds with
 `--strict=all` alone. What stands in braces is filled in. What another API, or host of a dialect,

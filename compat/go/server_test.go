@@ -78,7 +78,7 @@ func served(run func() int) (status int) {
 	return status
 }
 
-// nothingRefused fails if the real provider would refuse what was sent to a server (README, "Strict"); what can't be
+// nothingRefused fails if the real provider would refuse what was sent to a server (docs/strict.md); what can't be
 // read is wrong on purpose.
 func nothingRefused(url string) error {
 	body := strings.NewReader(`{"invalid": true, "unused": false, "unmatched": false}`)

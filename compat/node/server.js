@@ -43,7 +43,7 @@ const BROKEN = {
   "responses/previous-not-found": "a request of every field names a response that there is not",
 };
 
-/** That the real providers would refuse nothing else of what was sent (README, "Strict"); what can't be read is wrong on purpose. */
+/** That the real providers would refuse nothing else of what was sent (docs/strict.md); what can't be read is wrong on purpose. */
 async function nothingRefused(url) {
   const asked = { invalid: true, unused: false, unmatched: false };
   const answer = await fetch(`${url}/__mock__/verify?session=*`, { method: "POST", body: JSON.stringify(asked) });

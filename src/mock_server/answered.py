@@ -134,7 +134,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         and not hides_body(answered)
     ):
         # A malformed request may seem to ask for the root, too.
-        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
+        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 204, 404)
     return asked
 
 

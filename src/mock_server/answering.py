@@ -45,7 +45,7 @@ from .routing import other_like, route, shape_of
 from .rules.responses_stored import searches_stored
 from .schema import unfit
 from .storing import stored_of
-from .unowned import PREFLIGHT, health, is_alike, options_response, with_more
+from .unowned import OWN_PATHS, PREFLIGHT, is_alike, options_response, with_more
 from .values import Call, Failure, Request, Response
 from .violations import that_count
 from .writing import failed, laid_over, own_failure, respond
@@ -201,8 +201,8 @@ class Answerer:
             return given
         if request.method == "OPTIONS":
             answered = Answered(options_response(request))
-        elif request.path == "/" and request.method in ("GET", "HEAD"):
-            answered = Answered(health())
+        elif request.path in OWN_PATHS and request.method in ("GET", "HEAD"):
+            answered = Answered(OWN_PATHS[request.path])
         else:
             near = yield from self.near(wire, call, session)
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Callable, Dict, Generator, List, Mapping, NamedTuple, Pattern, Tuple, Union
+from typing import Callable, Dict, Generator, Mapping, NamedTuple, Pattern, Tuple, Union
 
 from .admission import admit
 from .answered import Answered, control_refusal, control_response
+from .control_journal import JournalControl
 from .control_requests import BadValue, ControlRequest
 from .counters import Family, gauge
 from .deliveries import Plan
-from .entries import Entry
 from .errors import BadMock, Refused, nearest, shown
 from .gates import ASIDE, Work
 from .http import unquote
 from .inspector import INSPECTOR
 from .journal import EVERY_SESSION, Journal
 from .jsons import utf8
-from .limits import CONTROL_PREFIX, Json, __version__
+from .limits import CONTROL_PREFIX, __version__
 from .mocks.delivery import PLAN_KEYS
 from .mocks.sessions import Mocks
-from .operations import (
-    LOOKED_FOR,
-    Operations,
-    Unavailable,
-    read_conditions,
-    read_end,
-    read_gauge,
-    read_verify,
-    read_wait,
-)
+from .operations import Unavailable, read_gauge
 from .options import Settings
 from .plans import WIRE_PLANS
 from .prometheus import METRICS_TYPE
@@ -53,10 +44,9 @@ PAGE_HEADERS = (
     ("Cache-Control", "no-store"),
     (
         "Content-Security-Policy",
-        "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'",
+        "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:",
     ),
 )
-FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
 METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
 
 Reaction = Union[Response, Answered]
@@ -84,15 +74,11 @@ class ControlRoute(NamedTuple):
         return self.template.partition(" ")[2]
 
 
-YES_AND_NO = ("0", "1", "false", "true")  # of a query
-
-
-class Control:
-    """The control API under /__mock__/ (README, "Control API")."""
+class Control(JournalControl):
+    """The control API under /__mock__/ (docs/control-api.md)."""
 
     def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
-        self.mocks = mocks
-        self.journal = journal
+        super().__init__(mocks, journal)
         self.settings = settings
 
     def answering(self, request: Request) -> Work[Answered]:
@@ -117,10 +103,6 @@ class Control:
             return Answered(answer, control=True)
         return answer
 
-    def operations(self, asked: ControlRequest) -> Operations:
-        """What can be done with the session that is meant."""
-        return Operations(self.mocks, self.journal, asked.session)
-
     # --- what there is ---
 
     def page(self, asked: ControlRequest) -> Response:
@@ -128,7 +110,7 @@ class Control:
         return Response(200, PAGE_HEADERS, utf8(INSPECTOR))
 
     def health(self, asked: ControlRequest) -> Response:
-        """Version, uptime, mocks, problems."""
+        """Version, uptime, mocks, problems, and which run of the server it is."""
         return control_response(
             200,
             {
@@ -138,6 +120,7 @@ class Control:
                 "uptime": round(self.journal.uptime(), 3),
                 "mocks": len(self.mocks.session(asked.request.session).in_order()),
                 "load_errors": self.mocks.files.problems,
+                "instance": self.journal.instance,
             },
         )
 
@@ -170,75 +153,6 @@ class Control:
             name = wanted.choice(list(dict.fromkeys(rule["provider"] for rule in found)))
             found = [rule for rule in found if rule["provider"] == name]
         return control_response(200, {"rules": found})
-
-    # --- the journal ---
-
-    def requests(self, asked: ControlRequest) -> Response:
-        """The journal."""
-        query = asked.query("unmatched", "limit", "mock", "session")
-        entries = self.operations(asked).entries()
-        # A query is text.
-        asked_for = query.get("unmatched").text("").lower() or "0"
-        if query.get("unmatched").replaced(asked_for).choice(YES_AND_NO) in ("1", "true"):
-            entries = [entry for entry in entries if entry.asked.unmatched]
-        mock = query.get("mock")
-        if not mock.is_absent:
-            entries = [entry for entry in entries if entry.asked.mock == mock.value]
-        limit = query.get("limit").whole(0, len(entries))
-        newest = entries[max(0, len(entries) - limit) :]
-        return control_response(200, {"requests": shown_entries(newest)})
-
-    def forget(self, asked: ControlRequest) -> Response:
-        """Empty the journal."""
-        return control_response(200, {"deleted": self.operations(asked).forget()})
-
-    def count(self, asked: ControlRequest) -> Response:
-        """How many requests match."""
-        body = asked.body("match", "ended")
-        wanted, ended = read_conditions(body), read_end(body.get("ended"))
-        return control_response(200, {"count": self.operations(asked).count(wanted, ended)})
-
-    def wait(self, asked: ControlRequest) -> Work[Response]:
-        """Requests that match, once there are enough."""
-        wait = read_wait(asked.body("match", "count", "ended", "timeout"))
-        operations = self.operations(asked)
-        waited = yield from operations.waiting(*wait)
-        if not waited.shortfall:
-            return control_response(200, {"requests": shown_entries(waited.entries)})
-        answer: Dict[str, Json] = {
-            "error": {"message": waited.shortfall, "code": "timeout"},
-            "matched": len(waited.entries),
-            "near_misses": [one.json() for one in waited.near],
-            "requests": shown_entries(operations.entries()[-20:]),
-        }
-        return control_response(408, answer)
-
-    def verify(self, asked: ControlRequest) -> Response:
-        """Whether all mocks were used and all requests answered by one, with what is left."""
-        wanted = read_verify(asked.body(*LOOKED_FOR))
-        left = self.operations(asked).leftovers(**wanted)
-        answer: Dict[str, Json] = {
-            "unused": left.unused,
-            "unmatched": shown_entries(left.unmatched),
-            "invalid": shown_entries(left.invalid),
-        }
-        if not left.sentences:
-            return control_response(200, answer)
-        error = {"message": "; ".join(left.sentences), "code": "not_verified"}
-        return control_response(409, {"error": error, **answer})
-
-    def release(self, asked: ControlRequest) -> Response:
-        """Let events of a gated stream out."""
-        events = asked.body("events").get("events").whole(1, 1)
-        self.operations(asked).release(asked.params["id"], events)
-        return control_response(200, {"released": events})
-
-    def live(self, asked: ControlRequest) -> Answered:
-        """An event when a request comes and one when it has ended."""
-        feed = self.operations(asked).watch()
-        # Not compressed: curl and EventSource are to show each event when it happens.
-        response = Response(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
-        return Answered(response, feed=feed, control=True)
 
     # --- mocks ---
 
@@ -283,26 +197,54 @@ class Control:
 
     ROUTES: Tuple[ControlRoute, ...] = (
         ControlRoute("GET /", page, "the inspector, a live view for people"),
-        ControlRoute("GET /health", health, "version, uptime, mocks, problems with mock files"),
+        ControlRoute(
+            "GET /health",
+            health,
+            "version, uptime, mocks, problems with mock files, `instance` of the server",
+        ),
         ControlRoute(
             "GET /requests",
-            requests,
-            "the journal, newest last; `?unmatched=1`, `?limit=N`, `?mock=NAME`",
+            JournalControl.requests,
+            "the journal, newest last; `?unmatched=1`, `?running=1`, `?limit=N`, `?mock=NAME`",
             is_long=True,
         ),
-        ControlRoute("DELETE /requests", forget, "empty the journal"),
+        ControlRoute("DELETE /requests", JournalControl.forget, "empty the journal"),
         ControlRoute(
-            "POST /requests/count", count, '`{"match", "ended"}` → `{"count"}`', is_long=True
+            "POST /requests/count",
+            JournalControl.count,
+            '`{"match", "ended"}` → `{"count"}`',
+            is_long=True,
         ),
         ControlRoute(
             "POST /requests/wait",
-            wait,
+            JournalControl.wait,
             '`{"match", "count", "ended", "timeout"}` → those requests, as soon as they are there; '
             "else 408 with what differed",
             is_long=True,
         ),
-        ControlRoute("POST /requests/{id}/release", release, '`{"events"}`: let gated events out'),
-        ControlRoute("GET /requests/live", live, "the journal as an event stream"),
+        ControlRoute(
+            "POST /requests/{id}/release",
+            JournalControl.release,
+            '`{"events"}`: let gated events out',
+        ),
+        ControlRoute(
+            "GET /requests/live",
+            JournalControl.live,
+            "the journal as an event stream: `request`, `ended`, `reset`",
+        ),
+        # Behind the paths that have a word there.
+        ControlRoute(
+            "GET /requests/{id}",
+            JournalControl.request,
+            "one request, with its `answer` and a `suggestion`",
+            is_long=True,
+        ),
+        ControlRoute(
+            "GET /sessions",
+            JournalControl.known_sessions,
+            "the sessions, with how many requests and mocks each has",
+            is_long=True,
+        ),
         ControlRoute(
             "GET /mocks",
             mocks_loaded,
@@ -316,7 +258,7 @@ class Control:
         ControlRoute("DELETE /mocks/{id}", remove, "remove one of them"),
         ControlRoute(
             "POST /verify",
-            verify,
+            JournalControl.verify,
             '`{"unused", "unmatched", "invalid"}` → 200, or 409 with the mocks that were never '
             "used and the requests that no mock answered",
             is_long=True,
@@ -347,11 +289,6 @@ def one_session(asked: ControlRequest, what: str) -> None:
     """Refuse what would go to all sessions, which would mean those, too, that begin later."""
     if asked.session == EVERY_SESSION:
         raise Refused(400, f"{what} one session, not to *", code="bad_session")
-
-
-def shown_entries(entries: List[Entry]) -> List[Json]:
-    """Entries as JSON."""
-    return [entry.json() for entry in entries]
 
 
 @functools.lru_cache(maxsize=None)

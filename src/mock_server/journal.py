@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import time
 from collections import deque
@@ -13,6 +14,7 @@ from .entries import Again, Ended, Entry, entry_of
 from .framings import OPENAI_SSE
 from .gates import ASIDE, Feed, Gate, Wanting, Work
 from .jsons import compact
+from .kept import ANSWERS_ROOM, Kept, KeptAnswers
 from .limits import JOURNAL, JOURNAL_ROOM
 from .mocks.match import Condition
 from .mocks.patterns import WATCHDOG, TooLong
@@ -88,6 +90,7 @@ class Journal:
     nothing but a look at each request that comes or ends."""
 
     def __init__(self, size: int = JOURNAL, room: int = JOURNAL_ROOM) -> None:
+        self.instance = os.urandom(8).hex()  # of this run of the server; another has another
         self.size = size
         self.room = room
         self.used = 0  # bytes of what is remembered
@@ -102,14 +105,17 @@ class Journal:
         self.started = time.monotonic()
         self.counters = Counters()
         self.repeated: List[Again] = []  # requests whose entries are not made yet
+        self.answers = KeptAnswers()
         self.freed: Callable[[int], None] = lambda size: None  # is told of the memory of what went
 
     # --- what the server tells ---
 
-    def add(self, entry: Entry) -> None:
-        """Remember one request, unless it is a probe."""
+    def add(self, entry: Entry, since: float = 0.0) -> None:
+        """Remember one request, which came then by the monotonic clock, unless it is a probe."""
         if entry.asked.is_probe:
             return
+        if self.size:
+            entry.sent.kept = Kept(since, self.has_grown)
         with self.lock:
             if self.repeated:
                 self.make_entries()
@@ -167,13 +173,16 @@ class Journal:
         self.order.append(entry)
         self.used += entry.asked.size
         self.remembered += 1
+        entry.sent.kept.holders += 1
         if len(entries) > self.size:
             self.forget(entries.popleft())
-        if self.used > self.room or not self.order[0].is_remembered:
+        if self.used + self.answers.used > self.room or not self.order[0].is_remembered:
             self.trim()
 
     def trim(self) -> None:
-        """Drop the oldest entries of all sessions while they take too much room."""
+        """Drop the oldest answers, and then the oldest entries of all sessions, while they take too
+        much room."""
+        self.answers.trim(min(ANSWERS_ROOM, self.room - self.used))
         while self.order and (self.used > self.room or not self.order[0].is_remembered):
             oldest = self.order.popleft()
             if oldest.is_remembered:
@@ -186,6 +195,7 @@ class Journal:
         entry.is_remembered = False
         self.used -= entry.asked.size
         self.remembered -= 1
+        self.answers.let_go(entry.sent.kept)
         # Seldom, so that it costs each request next to nothing.
         if len(self.order) > 2 * self.remembered + 1000:
             self.order = deque(other for other in self.order if other.is_remembered)
@@ -200,11 +210,31 @@ class Journal:
             return
         with self.lock:
             entry.ended = ended
+            self.keep(entry.sent.kept)
             self.counters.end(entry, ended)
             if entry.gate:
                 self.gated.pop(entry.number, None)
             if self.waiters or self.feeds:
                 self.tell(entry)
+
+    def keep(self, kept: Kept) -> None:
+        """Count what is kept of an answer, for who holds the lock."""
+        self.answers.count(kept)
+        if self.answers.used > ANSWERS_ROOM or self.used + self.answers.used > self.room:
+            self.trim()
+
+    def has_grown(self, kept: Kept) -> None:
+        """Count what is kept of an answer that is under way."""
+        with self.lock:
+            self.keep(kept)
+
+    def take_over(self, lent: List[Kept]) -> None:
+        """Count answers that were kept to be repeated, and are not any more."""
+        with self.lock:
+            self.make_entries()  # which may show some of them
+            for kept in lent:
+                kept.is_lent = False
+                self.keep(kept)
 
     def tell(self, entry: Entry) -> None:
         """Have those who wait look at an entry, and send it to those who watch."""
@@ -257,7 +287,21 @@ class Journal:
             self.freed(sum(entry.asked.size for entry in dropped))
             for entry in dropped:
                 self.forget(entry)
+            self.tell_reset(session)
         return len(dropped)
+
+    def tell_reset(self, session: str) -> None:
+        """Tell those who watch that requests of a session, or of all for `*`, are forgotten."""
+        frame = OPENAI_SSE.frame(compact({"session": session or None}), "reset")
+        for watched, feed in self.feeds:
+            if watched == session or EVERY_SESSION in (watched, session):
+                feed.put(frame)
+
+    def names(self) -> Set[str]:
+        """The sessions of which there are requests."""
+        with self.lock:
+            self.make_entries()
+            return set(self.sessions)
 
     def awaited(self) -> Set[str]:
         """The sessions of which somebody waits for requests, or may release a stream."""

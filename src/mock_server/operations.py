@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Dict, List, NamedTuple, Sequence, Set, Tuple
+from urllib.parse import quote
 
 from .control_requests import Given
 from .entries import ENDS, Ended, Entry
@@ -22,7 +23,9 @@ from .mocks.near import LOOKED_AT
 from .mocks.sessions import Mocks, NoRoom, Session
 from .nearly import TOLD, Nearly, named, near_requests
 from .node import Node
+from .retold import answer_json
 from .state import Gauge
+from .suggestion import suggestion_for
 
 MOST_TOLD = 10  # of unused mocks, and of requests, in sentences
 
@@ -223,6 +226,44 @@ class Operations:
         """The requests, oldest first."""
         return self.journal.entries(self.session)
 
+    def request(self, number: str) -> Dict[str, Json]:
+        """A request with its answer, as far as that was sent, and a mock that would have matched
+        it; Unavailable if the journal has none with this id."""
+        entry = self.known(number)
+        shown = entry.json()
+        return {**shown, "answer": answer_json(entry), "suggestion": suggestion_for(entry.asked)}
+
+    def known(self, number: str) -> Entry:
+        """The request with this id, whatever its session; Unavailable if there is none."""
+        entry = self.journal.find(number)
+        if not entry:
+            raise Unavailable(
+                f"no request {shown(number)} in the journal; "
+                "X-Mock-Request-Id of its answer says which it was",
+                "unknown_request",
+            )
+        return entry
+
+    def sessions_json(self) -> List[Json]:
+        """What there is of this session, or of all of them for `*` and the nameless one."""
+        names = [self.session]
+        if self.session in ("", EVERY_SESSION):
+            names = sorted({*self.mocks.names(), *self.journal.names()})
+        return [self.session_json(name) for name in names]
+
+    def session_json(self, name: str) -> Dict[str, Json]:
+        """How much there is of a session."""
+        entries = self.journal.entries(name)
+        session = self.mocks.sessions.get(name)
+        return {
+            "name": name or None,
+            "url": f"/@{quote(name, safe='')}" if name else "",
+            "requests": len(entries),
+            "running": sum(entry.ended is None for entry in entries),
+            "unmatched": sum(entry.asked.unmatched for entry in entries),
+            "mocks": len(session.mocks) if session else 0,
+        }
+
     def count(self, wanted: Sequence[Condition], ended: Ended = None) -> int:
         """How many requests fulfil conditions and ended as asked."""
         return len(self.journal.matching(Wanted(self.session, wanted, ended)))
@@ -302,13 +343,7 @@ class Operations:
     def release(self, number: str, events: int = 1) -> None:
         """Let events of a gated stream out, whatever its session; `number` is its request's id.
         Unavailable if there is no such stream."""
-        entry = self.journal.find(number)
-        if not entry:
-            raise Unavailable(
-                f"no request {shown(number)} in the journal; "
-                "X-Mock-Request-Id of its answer says which it was",
-                "unknown_request",
-            )
+        entry = self.known(number)
         if not entry.gate:
             reason = 'has no gate; its mock needs "gate": true'
             raise Unavailable(f"request {number} {reason}", "no_gate")

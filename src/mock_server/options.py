@@ -118,7 +118,7 @@ class Option(NamedTuple):
         return [self.kind.check(OptionNode(one, self.name)) for one in values]
 
 
-# In the order of --help and of the README's table.
+# In the order of --help and of the docs' table.
 OPTIONS = (
     Option(
         LISTENING,

@@ -15,11 +15,12 @@ from .values import Request, Response
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
-
-
-def health() -> Response:
-    """What the root says."""
-    return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
+# What is answered without any mock: to who looks whether somebody is there, and to a browser that
+# wants an icon of each page that it shows.
+OWN_PATHS = {
+    "/": Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH))),
+    "/favicon.ico": Response(204, (), may_gzip=False),
+}
 
 
 def is_alike(miss: NearMiss) -> bool:

@@ -1,0 +1,32 @@
+"""The README and docs/: no block that nothing runs.  What runs them is in test_mock_server.py."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import List
+
+from pages import PAGES, ROOT, RUN_BY
+
+BLOCK = re.compile(r"^```(\w*)\n(.+?)\n```$", re.S | re.M)
+IN_PAIRS = re.compile(r"^```sh\n(curl .+?)\n```\n```text\n(.+?)\n```$", re.S | re.M)
+STARTS = re.compile(r"(python3 mock_server\.py .+\n?)+")
+
+
+def left_over(text: str) -> List[str]:
+    """The languages of a page's blocks that the tests of all pages do not run."""
+    found = BLOCK.findall(IN_PAIRS.sub("", text))
+    return [language for language, block in found if not STARTS.fullmatch(block)]
+
+
+def test_each_block_is_run_by_the_tests_of_all_pages_or_by_one_that_is_named() -> None:
+    for name, text in PAGES.items():
+        found = Counter(left_over(text))
+        if (name, "json") not in RUN_BY:
+            del found["json"]  # it is added as a mock
+        named = {language: RUN_BY[at][0] for at in RUN_BY for language in at[1:] if at[0] == name}
+        assert dict(found) == named, f"{name}: blocks without a test, or RUN_BY of pages.py is old"
+
+
+def test_the_tests_that_are_named_are_there() -> None:
+    assert [file for _, file in RUN_BY.values() if not (ROOT / file).is_file()] == []

@@ -22291,6 +22291,7 @@ class Entry:
             "events_total": self.events_total,
             "blocked": round(sent.blocked_for(time.monotonic()), 6),
             "ended": self.ended,
+            "gated": self.gate is not None and self.ended is None,
         }
 
     def matches(self, conditions: Sequence[Condition], ended: Ended) -> bool:
@@ -39118,9 +39119,9 @@ class Operations:
     def mocks_json(self) -> List[Json]:
         """All mocks in matching order, with how often they were used."""
         sessions = self.sessions()
-        found = [mock_json(session, mock) for session in sessions for mock in session.mocks]
+        found = [mock_json([session], mock) for session in sessions for mock in session.mocks]
         # Those from files come last: what is added answers before them.
-        return found + [mock_json(sessions[0], mock) for mock in self.mocks.from_files]
+        return found + [mock_json(sessions, mock) for mock in self.mocks.from_files]
 
     def remove(self, id: str) -> None:
         """Remove a mock that was added; Unavailable if there is none."""
@@ -39221,7 +39222,8 @@ class Operations:
         more = len(idle) + len(missed) + len(unread) - len(sentences)
         if more:
             sentences.append(f"and {more} more")
-        return Leftovers([mock_json(*one) for one in idle], missed, unread, sentences)
+        unused_mocks = [mock_json([session], mock) for session, mock in idle]
+        return Leftovers(unused_mocks, missed, unread, sentences)
 
     def forget(self) -> int:
         """Empty the journal; how many requests there were."""
@@ -39278,12 +39280,12 @@ class Operations:
             session.reset()
 
 
-def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
-    """What is shown of a mock, with how often a session has used it."""
+def mock_json(sessions: Sequence[Session], mock: Mock) -> Dict[str, Json]:
+    """What is shown of a mock, with how often sessions have used it."""
     return {
         "id": mock.id,
         "name": mock.name,
-        "uses": session.count_of(mock),
+        "uses": sum(session.count_of(mock) for session in sessions),
         "source": parse_json(utf8(mock.canonical)),
     }
 
@@ -39914,6 +39916,7 @@ function forget(session) {
     entries.delete(id);
     fresh.delete(id);
   }
+  if (detail.id !== null && !entries.has(detail.id)) detail.refresh();
   drawSoon();
 }
 
@@ -40145,26 +40148,26 @@ function drawRows() {
   const list = $("list"), height = rowHeight();
   const from = Math.max(0, Math.floor(list.scrollTop / height) - 8);
   const to = Math.min(listed.length, Math.ceil((list.scrollTop + list.clientHeight) / height) + 8);
-  const stay = new Set();
-  for (let at = from; at < to; at += 1) {
-    const entry = listed[at];
-    stay.add(entry.id);
-    let row = made.get(entry.id);
-    if (!row || row.entry !== entry || !entry.ended) {
-      const fresh = rowOf(entry);
-      if (row) row.node.replaceWith(fresh);
-      else $("rows").append(fresh);
-      row = { node: fresh, entry };
-      made.set(entry.id, row);
-    }
-    row.node.style.top = at * height + "px";
-    row.node.setAttribute("aria-rowindex", at + 2);
-    row.node.setAttribute("aria-selected", entry.id === cursor);
-  }
+  const stay = new Set(listed.slice(from, to).map(entry => entry.id));
   for (const [id, row] of made) {
     if (stay.has(id)) continue;
     row.node.remove();
     made.delete(id);
+  }
+  for (let at = from; at < to; at += 1) {
+    const entry = listed[at];
+    let row = made.get(entry.id);
+    if (!row || row.entry !== entry || !entry.ended) {
+      row?.node.remove();
+      row = { node: rowOf(entry), entry };
+      made.set(entry.id, row);
+    }
+    // In the page they stand in the order in which they are seen.
+    const there = $("rows").children[at - from] ?? null;
+    if (row.node !== there) $("rows").insertBefore(row.node, there);
+    row.node.style.top = at * height + "px";
+    row.node.setAttribute("aria-rowindex", at + 2);
+    row.node.setAttribute("aria-selected", entry.id === cursor);
   }
   list.setAttribute("aria-rowcount", listed.length + 1);
   if (made.has(cursor)) list.setAttribute("aria-activedescendant", "r" + cursor);
@@ -40347,9 +40350,8 @@ const detail = {
     this.part("note", "", this.note || null, () => h("p", { class: "note" }, this.note));
     this.part("violations", "Violations", entry.violations.length ? entry.violations : null,
       () => entry.violations.map(violationOf), plural(entry.violations.length, "rule"));
-    const near = entry.near_misses.length || entry.suggestion;
-    this.part("near", entry.unmatched ? "No mock matched" : "Closest mocks",
-      near ? [entry.near_misses, entry.suggestion] : null, () => missOf(entry));
+    this.part("near", "No mock matched", entry.unmatched ? [entry.near_misses, entry.suggestion] : null,
+      () => missOf(entry));
     this.answer(entry);
     this.part("request", "Request", [entry.body, entry.fields, entry.query], () => requestOf(entry));
     this.part("headers", "Headers of the request", entry.header_lines,
@@ -40797,7 +40799,7 @@ function showSession(name) {
 
 async function refreshSessions() {
   try {
-    ({ sessions } = await get("sessions"));
+    ({ sessions } = await get("sessions?session=*"));
   } catch (error) {
     return;
   }
@@ -40946,6 +40948,22 @@ stayConnected();
 """
 
 
+def page_headers() -> Headers:
+    """The headers of the page: what the journal tells of requests is shown on it, so a browser is
+    to run its own script only, to apply its own styles, and to ask nobody else (CSP 3, 2.3.1)."""
+    policy = ["default-src 'none'", "connect-src 'self'", "img-src data:", "base-uri 'none'"]
+    policy += ["form-action 'none'", "frame-ancestors 'none'"]
+    for kind in ("script", "style"):
+        [text] = re.findall(f"(?s)<{kind}>(.*?)</{kind}>", INSPECTOR)
+        digest = base64.b64encode(hashlib.sha256(utf8(text)).digest()).decode()
+        policy.append(f"{kind}-src 'sha256-{digest}'")
+    return (
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Cache-Control", "no-store"),
+        ("Content-Security-Policy", "; ".join(policy)),
+    )
+
+
 # === control =================================================================
 # The control API: what tests see and steer, as a table that only translates.
 
@@ -40959,15 +40977,6 @@ STATUS = {
     "no_gate": 409,
     "no_single_value": 409,
 }
-# What the journal shows of requests is shown on the page: no other origin's script may run there.
-PAGE_HEADERS = (
-    ("Content-Type", "text/html; charset=utf-8"),
-    ("Cache-Control", "no-store"),
-    (
-        "Content-Security-Policy",
-        "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:",
-    ),
-)
 METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
 
 Reaction = Union[Response, Answered]
@@ -41028,7 +41037,7 @@ class Control(JournalControl):
 
     def page(self, asked: ControlRequest) -> Response:
         """The inspector."""
-        return Response(200, PAGE_HEADERS, utf8(INSPECTOR))
+        return Response(200, page_headers(), utf8(INSPECTOR))
 
     def health(self, asked: ControlRequest) -> Response:
         """Version, uptime, mocks, problems, and which run of the server it is."""
@@ -41232,7 +41241,8 @@ def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
         raise Refused(
             308,
             "the inspector is at /__mock__/",
-            headers=(("Location", CONTROL_PREFIX + "/"),),
+            # Relative, so that it stays below the prefix of a session, or of a gateway.
+            headers=(("Location", "__mock__/"),),
             code="moved",
         )
     for pattern, routes in control_paths():

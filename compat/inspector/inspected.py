@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from contextlib import contextmanager
+from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any, Iterator, List, Optional
 from urllib.error import HTTPError
@@ -84,6 +85,8 @@ class Server:
                 found: bytes = answer.read()
         except HTTPError as error:
             found = error.read()
+        except IncompleteRead as error:  # as a fault of a mock has it
+            found = error.partial
         return found
 
     def control(self, path: str, body: Json = None, method: str = "POST") -> Json:
@@ -102,7 +105,8 @@ class Server:
         body["messages"] = [{"role": "user", "content": user}]
         program = (
             "import sys, urllib.request as r\n"
-            "r.urlopen(r.Request(sys.argv[1], sys.argv[2].encode())).read()"
+            "head = {'Content-Type': 'application/json'}\n"
+            "r.urlopen(r.Request(sys.argv[1], sys.argv[2].encode(), head)).read()"
         )
         command = [sys.executable, "-c", program, self.url + "/v1/chat/completions"]
         self.waiting.append(

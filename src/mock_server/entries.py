@@ -250,6 +250,7 @@ class Entry:
             "events_total": self.events_total,
             "blocked": round(sent.blocked_for(time.monotonic()), 6),
             "ended": self.ended,
+            "gated": self.gate is not None and self.ended is None,
         }
 
     def matches(self, conditions: Sequence[Condition], ended: Ended) -> bool:

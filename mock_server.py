@@ -39626,8 +39626,8 @@ details.part > summary::before, details.mock > summary::before {
 }
 details[open] > summary::before { transform: translateY(-2px) rotate(45deg); }
 details.part > summary .muted { font-weight: 400; font-size: 12.5px; margin-left: auto; }
-details.part > .inside { padding-bottom: 16px; display: grid; gap: 12px;
-  grid-template-columns: minmax(0, 1fr); }
+details.part > .inside { padding-bottom: 16px; }
+.inside { display: grid; gap: 12px; grid-template-columns: minmax(0, 1fr); }
 dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 3px 16px; }
 dl.facts dt { color: var(--muted); }
 dl.facts dd { min-width: 0; }
@@ -39657,7 +39657,7 @@ mark { border-radius: 3px; padding: 1px 0; }
 .line-of-time svg { display: block; width: 100%; height: 46px; }
 .line-of-time .wait { fill: var(--line); } .line-of-time .flow { fill: var(--blue-soft); }
 .line-of-time line { stroke: var(--blue); stroke-width: 1.5; }
-.line-of-time .now { stroke: var(--red); stroke-width: 2.5; }
+.line-of-time .now { stroke: var(--text); stroke-width: 2.5; }
 .axis { display: flex; justify-content: space-between; font-size: 11.5px; color: var(--muted);
   margin-top: 3px; }
 .events { max-height: 264px; overflow: auto; border: 1px solid var(--line); border-radius: 8px;
@@ -39680,7 +39680,7 @@ details.mock > summary:hover .name { text-decoration: underline; text-underline-
 details.mock .name { font-weight: 550; }
 details.mock .badge { justify-self: start; }
 details.mock .cut { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; display: block; }
-details.mock .inside { padding: 2px 0 14px; display: grid; gap: 10px; }
+details.mock .inside { padding: 2px 0 14px; }
 details.mock.unused .name { color: var(--muted); }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: 10px 16px; border-bottom: 1px solid var(--line); }
@@ -40460,8 +40460,9 @@ function missOf(entry) {
   if (!entry.suggestion) return cards;
   const text = JSON.stringify(entry.suggestion, null, 2);
   const add = h("button", { class: "small", onclick: () => addMock(entry) }, "Add this mock");
-  return [...cards, block("A mock that would have matched", entry.suggestion,
-    h("button", { class: "main small", onclick: () => copy(text) }, "Copy mock"), add)];
+  const better = block("A mock that would have matched", entry.suggestion,
+    h("button", { class: "main small", onclick: () => copy(text) }, "Copy mock"), add);
+  return [cards[0], better, ...cards.slice(1)];
 }
 
 // What both have in the beginning and at the end is plain, what is between is marked.
@@ -40628,7 +40629,7 @@ class Timeline {
       (this.times[at] === undefined ? "" : " at " + took(this.times[at]));
     this.line.setAttribute("aria-valuenow", at + 1);
     this.line.setAttribute("aria-valuetext", shown(told + ": " + gist(this.events[at])));
-    fill(this.one, block(told, this.events[at]));
+    fill(this.one, block(told, this.events[at].trimEnd()));
     this.draw();
   }
 }

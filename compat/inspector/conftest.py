@@ -69,6 +69,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: problems.append(f"threw {error}"))
         page.on("dialog", lambda dialog: problems.append(f"said {dialog.message}"))
         page.on(

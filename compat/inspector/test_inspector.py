@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import struct
@@ -445,10 +446,11 @@ def test_axe_finds_nothing_serious(scheme: str, width: int, server: Server, visi
     )
     expect(rows(page, "Count to twenty.")).to_be_visible()
     assert serious(page) == []
+    opened(page, "refund policy").get_by_text("Headers of the request").click()
+    page.keyboard.press("Escape")
     for text in ("refund policy", "Write a poem", "⚠ 1 violation", "Count to twenty."):
         details = opened(page, text)
         expect(part(details, "Answer").locator("pre").first).to_be_visible()
-        details.locator("details.part:not([open]) > summary").first.click()
         assert serious(page) == [], text
         page.keyboard.press("Escape")
     page.get_by_role("tab", name="Mocks").click()
@@ -456,7 +458,7 @@ def test_axe_finds_nothing_serious(scheme: str, width: int, server: Server, visi
     expect(page.locator("details.mock pre")).to_be_visible()
     assert serious(page) == []
     page.get_by_role("tab", name="Sessions").click()
-    expect(page.get_by_text("@checkout").first).to_be_visible()
+    expect(page.locator("#session-list").get_by_text("@checkout").first).to_be_visible()
     assert serious(page) == []
     server.stop()
     expect(page.locator("#state")).to_contain_text("Disconnected")
@@ -490,11 +492,11 @@ def test_hostile_content_is_shown_and_not_executed(
 ) -> None:
     page = visit(server.url, viewport={"width": width, "height": 844})
     mocks = [
-        {"name": text[:200], "match": {"model": text}, "response": {"text": text}}
+        {"name": text, "match": {"model": text}, "response": {"text": text.replace("{{", "{{{{")}}
         for text in HOSTILE
         if "\ud83d" not in text
     ]
-    server.control("mocks", mocks)
+    assert len(server.control("mocks", mocks)["ids"]) == len(mocks)
     for text in HOSTILE:
         server.chat(text, model=text, __proto__={"constructor": text})
     server.send("/v1/%3Cscript%3Ealert(5)%3C/script%3E%00%0A%E2%80%AE?q=%3Cimg%20src=x%3E", {})
@@ -575,9 +577,25 @@ def test_the_page_tells_the_browser_to_run_its_own_script_only(
         assert page.evaluate("window.was_run") is None
 
 
+def drawn(page: Page, picture: Path, request: pytest.FixtureRequest) -> None:
+    """Check that a picture of the docs has the size of the page, and is small; with the flag, take
+    it anew, in 256 colours."""
+    page.mouse.move(0, 0)
+    taken = page.screenshot()
+    if request.config.getoption("--refresh-screenshot"):
+        from PIL import Image
+
+        few = Image.open(io.BytesIO(taken)).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few.save(picture, optimize=True)
+    kept = picture.read_bytes()
+    for one in (taken, kept):
+        assert struct.unpack(">II", one[16:24]) == (2 * PICTURE["width"], 2 * PICTURE["height"])
+    assert len(kept) < 300_000
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_picture_of_the_docs_is_of_the_page_as_it_is(
-    scheme: str, server: Server, visit: Visit, request: pytest.FixtureRequest, tmp_path: Path
+def test_the_pictures_of_the_docs_are_of_the_page_as_it_is(
+    scheme: str, server: Server, visit: Visit, request: pytest.FixtureRequest
 ) -> None:
     play(server)
     page = visit(
@@ -589,14 +607,12 @@ def test_the_picture_of_the_docs_is_of_the_page_as_it_is(
     )
     details = opened(page, "refund policy")
     expect(details.locator(".got mark").first).to_have_text("paid for by invoice")
-    expect(rows(page, "Write a poem").locator(".events-sent")).to_have_text(re.compile(r"^\d+$"))
-    expect(rows(page, "⚠ 1 violation").first).to_be_visible()
-    page.mouse.move(0, 0)
-    picture = DOCS / f"inspector-{scheme}.png"
-    taken = page.screenshot()
-    if request.config.getoption("--refresh-screenshot"):
-        picture.write_bytes(taken)
-    kept = picture.read_bytes()
-    for one in (taken, kept):
-        assert struct.unpack(">II", one[16:24]) == (2 * PICTURE["width"], 2 * PICTURE["height"])
-    assert len(kept) < 300_000
+    expect(details.get_by_role("button", name="Copy mock")).to_be_visible()
+    expect(rows(page, "Count to twenty.").locator(".end")).to_have_text(re.compile("held"))
+    expect(rows(page, "⚠ 1 violation")).to_be_visible()
+    drawn(page, DOCS / f"inspector-{scheme}.png", request)
+    if scheme == "light":
+        details = opened(page, "Write a poem")
+        expect(details.locator(".events li").nth(30)).to_be_attached()
+        details.locator(".events li").nth(7).click()
+        drawn(page, DOCS / "inspector-stream.png", request)

@@ -39444,8 +39444,8 @@ INSPECTOR = r"""<!doctype html>
 <meta name="color-scheme" content="light dark">
 <title>mock_server.py</title>
 <link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16
- 16'%3E%3Cpath fill='%233a62c8' d='M3 1h10a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2H8l-4 3v-3H3a2 2 0 0 1-2-2V3a2
- 2 0 0 1 2-2z'/%3E%3C/svg%3E">
+ 16'%3E%3Cpath fill='%233a62c8' d='M3 1h10a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2H8l-4 3v-3H3a2 2 0 0 1-2-2V3
+ a2 2 0 0 1 2-2z'/%3E%3C/svg%3E">
 <style>
 :root {
   --page: #f7f7f5; --panel: #fff; --line: #e4e3df; --text: #1d1d1b; --muted: #64625c;
@@ -39456,7 +39456,8 @@ INSPECTOR = r"""<!doctype html>
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #121315; --panel: #191a1d; --line: #2c2e33; --text: #e8e7e3; --muted: #a09f99;
-    --hover: #212327; --blue: #93b4f8; --blue-soft: #1f2b47; --green: #79d3a0; --green-soft: #16331f;
+    --hover: #212327; --blue: #93b4f8; --blue-soft: #1f2b47; --green: #79d3a0;
+  --green-soft: #16331f;
     --red: #f69a92; --red-soft: #3f1f1d; --amber: #e8bd5f; --amber-soft: #382c12;
   }
 }
@@ -39464,7 +39465,8 @@ INSPECTOR = r"""<!doctype html>
 [hidden] { display: none !important; }
 html, body { height: 100%; margin: 0; }
 body {
-  display: flex; flex-direction: column; height: 100dvh; background: var(--page); color: var(--text);
+  display: flex; flex-direction: column; height: 100dvh; background: var(--page);
+  color: var(--text);
   font: 14px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
   font-variant-numeric: tabular-nums; overflow-wrap: anywhere;
 }
@@ -39499,10 +39501,12 @@ pre, code, .mono { font-family: var(--mono); font-size: 12.5px; }
 .badge.blue { background: var(--blue-soft); color: var(--blue); }
 .red { color: var(--red); } .amber { color: var(--amber); }
 .green { color: var(--green); } .blue { color: var(--blue); }
-.dot { display: inline-block; width: 8px; height: 8px; border-radius: 50%; background: currentColor; }
+.dot { display: inline-block; width: 8px; height: 8px; border-radius: 50%;
+  background: currentColor; }
 .blue .dot, .live .dot { animation: pulse 1.6s ease-in-out infinite; }
 @keyframes pulse { 50% { opacity: .35; } }
-@media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
+@media (prefers-reduced-motion: reduce) { * { animation: none !important;
+  transition: none !important; } }
 
 /* The head of the page: what it is, the tabs, whether it is connected. */
 header {
@@ -39510,11 +39514,12 @@ header {
   background: var(--panel); border-bottom: 1px solid var(--line);
 }
 h1 { font-size: 15px; font-weight: 650; letter-spacing: -.01em; white-space: nowrap; }
-h1 svg { width: 17px; height: 17px; vertical-align: -3px; margin-right: 7px; color: var(--blue); }
-h1 small { font-weight: 400; color: var(--muted); margin-left: 5px; font-size: 12.5px; }
+h1 svg { width: 17px; height: 17px; vertical-align: -3px; margin-right: 3px; color: var(--blue); }
+h1 small { font-weight: 400; color: var(--muted); font-size: 12.5px; }
 [role="tablist"] { display: flex; gap: 4px; align-self: stretch; }
 [role="tab"] {
-  height: 48px; border: 0; border-radius: 0; background: none; color: var(--muted); padding: 2px 10px 0;
+  height: 48px; border: 0; border-radius: 0; background: none; color: var(--muted);
+  padding: 2px 10px 0;
   border-bottom: 2px solid transparent;
 }
 [role="tab"]:hover { background: none; color: var(--text); }
@@ -39536,18 +39541,21 @@ main { flex: 1; min-height: 0; display: flex; flex-direction: column; position: 
 .search { position: relative; flex: 0 1 300px; min-width: 180px; }
 .search input { width: 100%; padding-right: 34px; }
 .search kbd {
-  position: absolute; right: 8px; top: 6px; width: 20px; text-align: center; font: 12px/19px var(--mono);
+  position: absolute; right: 8px; top: 6px; width: 20px; text-align: center;
+  font: 12px/19px var(--mono);
   color: var(--muted); border: 1px solid var(--line); border-radius: 5px; pointer-events: none;
 }
 .search input:focus + kbd { display: none; }
 input::placeholder { color: var(--muted); opacity: 1; }
 select { max-width: 180px; padding: 0 6px; }
 [role="tabpanel"] { flex: 1; min-height: 0; display: flex; flex-direction: column; }
-.split { flex: 1; min-height: 0; display: flex; border-top: 1px solid var(--line); position: relative; }
+.split { flex: 1; min-height: 0; display: flex; border-top: 1px solid var(--line);
+  position: relative; }
 
 /* The list: a row is a line where there is room for all of it, and three short lines where not. */
 #pane { flex: 1; min-width: 0; container-type: inline-size; position: relative; }
-#list { height: 100%; overflow: auto; background: var(--panel); --row: 80px; overflow-anchor: none; }
+#list { height: 100%; overflow: auto; background: var(--panel); --row: 80px;
+  overflow-anchor: none; }
 #list:focus-visible { outline-offset: -2px; }
 #rows { position: relative; --row: 80px; }
 #columns { display: none; }
@@ -39584,7 +39592,8 @@ select { max-width: 180px; padding: 0 6px; }
 @container (min-width: 960px) {
   #rows { --row: 37px; }
   .row, #columns { padding-block: 0; column-gap: 14px; align-items: center; grid-template:
-    "time req model user answer status events took end" auto / 88px minmax(0, 1.3fr) minmax(0, 1.1fr)
+    "time req model user answer status events took end" auto / 88px minmax(0, 1.3fr) minmax(0,
+  1.1fr)
     minmax(0, 1.6fr) minmax(0, 1.2fr) 42px 58px 66px minmax(0, 136px); }
   #columns {
     display: grid; position: sticky; top: 0; z-index: 1; height: 32px; padding: 0 16px;
@@ -39614,41 +39623,47 @@ select { max-width: 180px; padding: 0 6px; }
 .title .line { display: flex; gap: 4px; align-items: start; }
 .title h2 { flex: 1; font-size: 15px; font-weight: 600; min-width: 0; padding-top: 1px;
   max-height: 66px; overflow: auto; }
-.title .what { display: flex; flex-wrap: wrap; gap: 4px 10px; align-items: center; margin-top: 4px; }
+.title .what { display: flex; flex-wrap: wrap; gap: 4px 10px; align-items: center;
+  margin-top: 4px; }
 .note { margin: 12px 16px 0; padding: 8px 12px; border-radius: 8px; background: var(--amber-soft); }
-details.part { border-bottom: 1px solid var(--line); padding: 0 16px; }
-details.part > summary { padding: 11px 0; cursor: pointer; display: flex; gap: 8px; list-style: none;
+.part { border-bottom: 1px solid var(--line); padding: 0 16px; }
+.part > summary { padding: 11px 0; cursor: pointer; display: flex; gap: 8px; list-style: none;
   font-weight: 600; align-items: baseline; }
 summary::-webkit-details-marker { display: none; }
-details.part > summary::before, details.mock > summary::before {
+.part > summary::before, .mock > summary::before {
   content: ""; width: 6px; height: 6px; flex: none; border: solid var(--muted);
   border-width: 0 1.5px 1.5px 0; transform: translateY(-2px) rotate(-45deg); margin-right: 2px;
 }
-details[open] > summary::before { transform: translateY(-2px) rotate(45deg); }
-details.part > summary .muted { font-weight: 400; font-size: 12.5px; margin-left: auto; }
-details.part > .inside { padding-bottom: 16px; }
+[open] > summary::before { transform: translateY(-2px) rotate(45deg); }
+.part > summary .muted { font-weight: 400; font-size: 12.5px; margin-left: auto; }
+.part > .inside { padding-bottom: 16px; }
 .inside { display: grid; gap: 12px; grid-template-columns: minmax(0, 1fr); }
 dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 3px 16px; }
 dl.facts dt { color: var(--muted); }
 dl.facts dd { min-width: 0; }
-.block { border: 1px solid var(--line); border-radius: 8px; background: var(--panel); overflow: hidden; }
-.block > div { display: flex; align-items: center; gap: 6px; padding: 3px 4px 3px 12px; font-size: 12.5px;
+.block, .card, .events { border: 1px solid var(--line); border-radius: 8px;
+  background: var(--panel); }
+.block { overflow: hidden; }
+.block > div { display: flex; align-items: center; gap: 6px; padding: 3px 4px 3px 12px;
+  font-size: 12.5px;
   color: var(--muted); border-bottom: 1px solid var(--line); min-height: 33px; flex-wrap: wrap; }
 .block > div span { flex: 1; }
-.block pre { padding: 10px 12px; white-space: pre-wrap; overflow: auto; max-height: 380px; tab-size: 2; }
+.block pre { padding: 10px 12px; white-space: pre-wrap; overflow: auto; max-height: 380px;
+  tab-size: 2; }
 .block pre.all { max-height: none; }
 pre:focus-visible { outline-offset: -2px; }
 pre b { font-weight: 400; color: var(--blue); } pre i { font-style: normal; color: var(--green); }
 pre u { text-decoration: none; color: var(--amber); }
-.card { border: 1px solid var(--line); border-radius: 8px; background: var(--panel); padding: 10px 12px; }
+.card { padding: 10px 12px; }
 .card > h3 { margin-top: 10px; }
-.card dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 12px; align-items: baseline; }
+.card dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 12px;
+  align-items: baseline; }
 .card dt { color: var(--muted); font-size: 12.5px; }
 .card dd { font-family: var(--mono); font-size: 12.5px; white-space: pre-wrap; min-width: 0; }
 .got mark { background: var(--red-soft); color: var(--red); }
 .expected mark { background: var(--green-soft); color: var(--green); }
 mark { border-radius: 3px; padding: 1px 0; }
-.card h3 { font: 600 12.5px var(--mono); }
+.card h3 { font: 600 12.5px var(--mono); margin-bottom: 3px; }
 .card h3 span { font-weight: 400; }
 .buttons { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
 
@@ -39660,8 +39675,7 @@ mark { border-radius: 3px; padding: 1px 0; }
 .line-of-time .now { stroke: var(--text); stroke-width: 2.5; }
 .axis { display: flex; justify-content: space-between; font-size: 11.5px; color: var(--muted);
   margin-top: 3px; }
-.events { max-height: 264px; overflow: auto; border: 1px solid var(--line); border-radius: 8px;
-  background: var(--panel); font-family: var(--mono); font-size: 12px; }
+.events { max-height: 264px; overflow: auto; font-family: var(--mono); font-size: 12px; }
 .events li { display: grid; grid-template-columns: 3.5ch 9ch 9ch minmax(0, 1fr); gap: 10px;
   padding: 2px 12px; cursor: pointer; white-space: nowrap; content-visibility: auto;
   contain-intrinsic-size: auto 21px; }
@@ -39672,23 +39686,24 @@ mark { border-radius: 3px; padding: 1px 0; }
 
 /* Mocks and sessions. */
 .sheet { flex: 1; overflow: auto; background: var(--panel); border-top: 1px solid var(--line); }
-details.mock { border-bottom: 1px solid var(--line); padding: 0 16px; content-visibility: auto;
+.mock { border-bottom: 1px solid var(--line); padding: 0 16px; content-visibility: auto;
   contain-intrinsic-size: auto 59px; }
-details.mock > summary { display: grid; grid-template-columns: 10px 76px minmax(0, 1fr) minmax(0, 1fr);
+.mock > summary { display: grid; grid-template-columns: 10px 76px minmax(0, 1fr) minmax(0, 1fr);
   gap: 2px 12px; align-items: center; padding: 9px 0; cursor: pointer; list-style: none; }
-details.mock > summary:hover .name { text-decoration: underline; text-underline-offset: 3px; }
-details.mock .name { font-weight: 550; }
-details.mock .badge { justify-self: start; }
-details.mock .cut { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; display: block; }
-details.mock .inside { padding: 2px 0 14px; }
-details.mock.unused .name { color: var(--muted); }
+.mock > summary:hover .name { text-decoration: underline; text-underline-offset: 3px; }
+.mock .name { font-weight: 550; }
+.mock .badge { justify-self: start; }
+.mock .cut { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; display: block; }
+.mock .inside { padding: 2px 0 14px; }
+.mock.unused .name { color: var(--muted); }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: 10px 16px; border-bottom: 1px solid var(--line); }
 th { font-weight: 500; font-size: 12px; color: var(--muted); }
 th.n, td.n { text-align: right; }
 td .buttons { justify-content: flex-end; flex-wrap: nowrap; }
 #toast { position: fixed; bottom: 18px; left: 50%; transform: translateX(-50%); z-index: 9;
-  background: var(--text); color: var(--page); padding: 8px 14px; border-radius: 8px; max-width: 90vw; }
+  background: var(--text); color: var(--page); padding: 8px 14px; border-radius: 8px;
+  max-width: 90vw; }
 #toast:empty { display: none; }
 #locked { position: absolute; inset: 0; z-index: 8; background: var(--page); overflow: auto; }
 #locked form { display: flex; gap: 8px; margin: 16px 0; flex-wrap: wrap; }
@@ -39709,9 +39724,9 @@ td .buttons { justify-content: flex-end; flex-wrap: nowrap; }
   .toolbar select { flex: 1 1 40%; max-width: none; min-width: 0; }
   .toolbar button { padding: 0 9px; }
   .row { padding-inline: 10px 12px; }
-  .title, details.part, details.mock { padding-inline: 12px; }
-  details.mock > summary { grid-template-columns: 10px 70px minmax(0, 1fr); }
-  details.mock > summary .answers { grid-column: 3; }
+  .title, .part, .mock { padding-inline: 12px; }
+  .mock > summary { grid-template-columns: 10px 70px minmax(0, 1fr); }
+  .mock > summary .answers { grid-column: 3; }
   dl.facts { column-gap: 12px; }
   .events li { grid-template-columns: 3ch 8ch minmax(0, 1fr); }
   .events li > span:nth-child(3) { display: none; }
@@ -39726,9 +39741,9 @@ td .buttons { justify-content: flex-end; flex-wrap: nowrap; }
 </head>
 <body>
 <header>
-  <h1><svg viewBox="0 0 16 16" fill="currentColor" aria-hidden="true"><path d="M3 1h10a2 2 0 0 1 2 2v7a2
-    2 0 0 1-2 2H8l-4 3v-3H3a2 2 0 0 1-2-2V3a2 2 0 0 1 2-2z"/></svg>mock_server.py<small
-    id="version"></small></h1>
+  <h1><svg viewBox="0 0 16 16" fill="currentColor" aria-hidden="true"><path
+    d="M3 1h10a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2H8l-4 3v-3H3a2 2 0 0 1-2-2V3a2 2 0 0 1 2-2z"/></svg>
+    mock_server.py <small id="version"></small></h1>
   <div role="tablist" aria-label="Views">
     <button role="tab" id="tab-requests" aria-controls="requests">Requests<span></span></button>
     <button role="tab" id="tab-mocks" aria-controls="mocks">Mocks<span></span></button>
@@ -39741,7 +39756,8 @@ td .buttons { justify-content: flex-end; flex-wrap: nowrap; }
   <section id="requests" role="tabpanel" aria-labelledby="tab-requests">
     <div class="toolbar">
       <div class="search"><input id="text" type="search" placeholder="Filter requests"
-        aria-label="Filter requests by text" autocomplete="off" spellcheck="false"><kbd>/</kbd></div>
+        aria-label="Filter requests by text" autocomplete="off" spellcheck="false"><kbd>/</kbd>
+      </div>
       <select id="provider" aria-label="Provider"></select>
       <select id="session" aria-label="Session"></select>
       <button id="misses" aria-pressed="false">No match</button>
@@ -39791,17 +39807,18 @@ td .buttons { justify-content: flex-end; flex-wrap: nowrap; }
 </main>
 <script>
 "use strict";
-// What a request says is shown as text: nothing here writes HTML, and all text goes through shown().
+// What a request says is shown as text: nothing here writes HTML, and all text goes through
+// shown().
 
 const MOST = 2000;  // requests that the list holds; older ones go
 const $ = id => document.getElementById(id);
 
 // --- text ---
 
-// What can't be seen, or turns the text around it: control characters, marks of direction, and halves
-// of surrogate pairs.
-const UNSEEN = new RegExp("[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u061c\\u200b\\u200e\\u200f" +
-  "\\u2028-\\u202e\\u2060-\\u2069\\ufeff\\ufff9-\\ufffb]|\\p{Cs}", "gu");
+// What can't be seen, or turns the text around it: control characters, marks of direction, and
+// halves of surrogate pairs.
+const UNSEEN = new RegExp("[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u061c\\u200b" +
+  "\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff\\ufff9-\\ufffb]|\\p{Cs}", "gu");
 
 function shown(text) {
   return text.replace(UNSEEN, one => "\\u" + one.charCodeAt(0).toString(16).padStart(4, "0"));
@@ -39824,6 +39841,7 @@ function fill(node, ...children) {
 
 function took(seconds) {
   if (seconds === null || seconds === undefined) return "";
+  if (!seconds) return "0 ms";
   if (seconds < .0995) return (seconds * 1000).toFixed(1) + " ms";
   if (seconds < .9995) return (seconds * 1000).toFixed(0) + " ms";
   if (seconds < 60) return seconds.toFixed(2) + " s";
@@ -39841,6 +39859,9 @@ function plural(number, what) {
   return number.toLocaleString("en") + " " + what + (number === 1 ? "" : "s");
 }
 
+const span = (kind, ...children) => h("span", kind ? { class: kind } : {}, ...children);
+const button = (text, onclick, kind = "small", options = {}) =>
+  h("button", { class: kind, onclick, ...options }, text);
 const asText = value => typeof value === "string" ? value : JSON.stringify(value, null, 2);
 const oneLine = text => text.slice(0, 300).replace(/\s+/g, " ");
 const sessionName = name => name ? "@" + name : "no session";
@@ -40019,7 +40040,7 @@ const lost = () => following?.abort();
 
 async function countDown(pause) {
   const until = Date.now() + pause;
-  const again = h("button", { class: "small", onclick: () => wake() }, "Try now");
+  const again = button("Try now", () => wake());
   setState("lost", "Disconnected: trying again", again);
   await Promise.race([new Promise(resolve => wake = resolve),
     new Promise(resolve => setTimeout(resolve, until - Date.now()))]);
@@ -40033,7 +40054,7 @@ function setState(kind, text, ...more) {
   [state, stateText] = [kind, text];
   if (same) return;
   $("state").className = kind;
-  fill($("state"), h("span", { class: "dot", "aria-hidden": "true" }), h("span", {}, text), ...more);
+  fill($("state"), span("dot"), span("", text), ...more);
 }
 
 function lock(error) {
@@ -40048,8 +40069,8 @@ function lock(error) {
   };
   fill($("locked"), h("div", { class: "empty" },
     h("h2", {}, "This server wants its control token"),
-    h("p", {}, "It was started with --control-token, and what it knows of requests is for those who " +
-      "have the token. It is kept until this tab is closed."),
+    h("p", {}, "It was started with --control-token, and what it knows of requests is for those " +
+      "who have the token. It is kept until this tab is closed."),
     h("form", { onsubmit: enter }, field, h("button", { class: "main" }, "Connect")), wrong,
     h("p", { class: "muted" }, "The server says: ", error.message)));
   $("locked").hidden = false;
@@ -40182,13 +40203,14 @@ function rowOf(entry) {
   const kind = entry.unmatched || entry.fault ? " miss" : entry.violations.length ? " odd" : "";
   return h("div", { role: "row", id: "r" + entry.id, "data-id": entry.id,
     class: "row" + (entry.ended ? kind : " running") },
-    cell("req", h("span", { class: "method" }, entry.method),
-      entry.session && h("span", { class: "badge" }, "@" + entry.session), entry.path.slice(0, 300)),
+    cell("req", span("method", entry.method),
+      entry.session && span("badge", "@" + entry.session),
+      entry.path.slice(0, 300)),
     cell("model", [entry.provider, entry.model?.slice(0, 200)].filter(Boolean).join(" · ")),
-    cell("user", oneLine(entry.user ?? "") || h("span", { class: "muted" }, "—")),
+    cell("user", oneLine(entry.user ?? "") || span("muted", "—")),
     cell("answer", answerOf(entry)),
     cell("status " + statusColour(entry.status), entry.status ?? "—"),
-    h("span", { class: "nums" }, cell("events-sent", eventsOf(entry)),
+    span("nums", cell("events-sent", eventsOf(entry)),
       cell("took", took(duration(entry))), cell("time", clock(entry.time))),
     cell("end", endOf(entry)));
 }
@@ -40199,9 +40221,9 @@ function statusColour(status) {
 }
 
 function answerOf(entry) {
-  if (entry.unmatched) return h("span", { class: "badge red" }, "no match");
+  if (entry.unmatched) return span("badge red", "no match");
   if (entry.mock) return entry.mock.slice(0, 300);
-  return h("span", { class: "muted" }, oneLine(entry.note || (entry.forwarded && "forwarded") || "—"));
+  return span("muted", oneLine(entry.note || (entry.forwarded && "forwarded") || "—"));
 }
 
 function eventsOf(entry) {
@@ -40213,17 +40235,17 @@ function eventsOf(entry) {
 function endOf(entry) {
   const broken = entry.violations.length;
   const counts = entry.violations.some(one => !one.default);
-  const fault = entry.fault && h("span", { class: "badge red" }, entry.fault);
-  return [endWord(entry), fault, broken > 0 && h("span", { class: counts ? "badge amber" : "badge",
-    title: plural(broken, "violation") }, "⚠ " + broken,
-    h("span", { class: "unseen" }, broken === 1 ? " violation" : " violations"))];
+  const fault = entry.fault && span("badge red", entry.fault);
+  const word = span("unseen", broken === 1 ? " violation" : " violations");
+  return [endWord(entry), fault,
+    broken > 0 && span(counts ? "badge amber" : "badge", "⚠ " + broken, word)];
 }
 
 function endWord(entry) {
   if (entry.ended === "complete") return "complete";
   if (entry.ended === "fault") return entry.fault ? "" : "fault";
-  if (entry.ended) return h("span", { class: "amber" }, entry.ended.replaceAll("_", " "));
-  return h("span", { class: "blue" }, h("span", { class: "dot" }), entry.gated ? " held" : " running");
+  if (entry.ended) return span("amber", entry.ended.replaceAll("_", " "));
+  return span("blue", span("dot"), entry.gated ? " held" : " running");
 }
 
 function drawNone() {
@@ -40242,7 +40264,8 @@ function drawNone() {
       model: "gpt-4o-mini",
       messages: [{ role: "user", content: "Explain recursion in one sentence." }] }) + "'";
   fill($("none"), h("h2", {}, "No requests yet"),
-    h("p", { class: "muted" }, "They are shown here as they come. Point a client at this server, or try:"),
+    h("p", { class: "muted" },
+      "They are shown here as they come. Point a client at this server, or try:"),
     block("In a shell", example));
 }
 
@@ -40257,7 +40280,8 @@ function drawFilters(all) {
   options($("provider"), [["", "All providers"],
     ...providers.map(name => [name, name === "none" ? "no provider" : name])], wanted.provider);
   const names = [...new Set([...sessions.map(one => one.name ?? ""),
-    ...all.map(entry => entry.session ?? ""), ...(wanted.session === "*" ? [] : [wanted.session])])];
+    ...all.map(entry => entry.session ?? ""),
+    ...(wanted.session === "*" ? [] : [wanted.session])])];
   const choices = [["*", "All sessions"], ...names.sort().map(name => [name, sessionName(name)])];
   options($("session"), choices, wanted.session);
   options($("mock-session"), choices, wanted.session);
@@ -40291,7 +40315,7 @@ const detail = {
   open(id) {
     cursor = id;
     if (id !== this.id || $("details").hidden) {
-      Object.assign(this, { id, entry: { ...entries.get(id) }, note: "", stream: null, seen: null });
+      Object.assign(this, { id, entry: entries.get(id), note: "", stream: null, seen: null });
       this.parts.clear();
       fill($("details"));
       $("details").hidden = false;
@@ -40350,10 +40374,11 @@ const detail = {
     this.part("note", "", this.note || null, () => h("p", { class: "note" }, this.note));
     this.part("violations", "Violations", entry.violations.length ? entry.violations : null,
       () => entry.violations.map(violationOf), plural(entry.violations.length, "rule"));
-    this.part("near", "No mock matched", entry.unmatched ? [entry.near_misses, entry.suggestion] : null,
-      () => missOf(entry));
+    const near = entry.unmatched ? [entry.near_misses, entry.suggestion] : null;
+    this.part("near", "No mock matched", near, () => missOf(entry));
     this.answer(entry);
-    this.part("request", "Request", [entry.body, entry.fields, entry.query], () => requestOf(entry));
+    this.part("request", "Request", [entry.body, entry.fields, entry.query],
+      () => requestOf(entry));
     this.part("headers", "Headers of the request", entry.header_lines,
       () => block("Headers", headersText(entry.header_lines)), String(entry.header_lines.length));
     this.part("facts", "More about it", [entry.ended, entry.auth, entry.forwarded],
@@ -40367,7 +40392,8 @@ const detail = {
     const answer = entry.answer;
     const told = answer ? { ...answer, events: null, event_times: null } : String(entry.ended);
     const events = answer?.events;
-    const about = [entry.status, events && plural(entry.events_sent, "event")].filter(Boolean).join(" · ");
+    const sent = events && plural(entry.events_sent, "event");
+    const about = [entry.status, sent].filter(Boolean).join(" · ");
     this.part("answer", "Answer", [told, Boolean(events)], () => {
       this.stream = events ? new Timeline() : null;
       return answerParts(entry, this.stream);
@@ -40384,7 +40410,8 @@ const detail = {
     const told = JSON.stringify(data ?? null);
     if (told !== part.told) {
       part.told = told;
-      part.node = told === "null" ? document.createComment(name) : this.node(part, name, title, build());
+      part.node = told === "null" ? document.createComment(name)
+        : this.node(part, name, title, build());
     }
     const aside = part.node.querySelector?.(".about");
     if (aside && aside.textContent !== about) fill(aside, about);
@@ -40396,7 +40423,7 @@ const detail = {
     if (!inside) {
       return h("details", { class: "part", open: isOpen(name) ? "" : undefined,
         ontoggle: event => setOpen(name, event.target.open) },
-        h("summary", {}, title, h("span", { class: "muted about" })),
+        h("summary", {}, title, span("muted about")),
         h("div", { class: "inside" }, content));
     }
     fill(inside, content);
@@ -40413,18 +40440,17 @@ function setOpen(name, open) {
 }
 
 function titleOf(entry) {
-  const step = (by, text, label) => h("button", { class: "quiet small", "aria-label": label,
-    onclick: () => move(by) }, text);
+  const quiet = (text, label, job) => button(text, job, "quiet small", { "aria-label": label });
   const gate = entry.gated && !entry.ended && h("span", { class: "buttons" },
-    h("button", { class: "small", onclick: () => release(entry, 1) }, "Release 1 event"),
-    h("button", { class: "small", onclick: () => release(entry, 1000000) }, "Release all"));
-  return [h("div", { class: "line" }, h("h2", {}, h("span", { class: "muted" }, entry.method, " "),
-    entry.target.slice(0, 4000)), step(-1, "↑", "Newer request"), step(1, "↓", "Older request"),
-    h("button", { class: "quiet small", "aria-label": "Close details",
-      onclick: () => detail.close() }, "✕")),
-    h("div", { class: "what" }, h("span", { class: statusColour(entry.status) }, entry.status ?? "no status"),
-      answerOf(entry), h("span", { class: "muted" }, took(entry.duration)),
-      h("span", { class: "muted" }, endOf(entry)), gate)];
+    button("Release 1 event", () => release(entry, 1)),
+    button("Release all", () => release(entry, 1000000)));
+  return [h("div", { class: "line" }, h("h2", {}, span("muted", entry.method, " "),
+    entry.target.slice(0, 4000)), quiet("↑", "Newer request", () => move(-1)),
+    quiet("↓", "Older request", () => move(1)),
+    quiet("✕", "Close details", () => detail.close())),
+    h("div", { class: "what" }, span(statusColour(entry.status), entry.status ?? "no status"),
+      answerOf(entry), span("muted", took(entry.duration)),
+      span("muted", endOf(entry)), gate)];
 }
 
 function factsOf(entry) {
@@ -40433,8 +40459,10 @@ function factsOf(entry) {
     ["Provider", entry.provider], ["Dialect", entry.dialect], ["API", entry.api],
     ["Operation", entry.operation], ["Model", entry.model], ["Stream", entry.stream && "yes"],
     ["User", entry.user], ["Mock", entry.mock], ["Note", entry.note],
-    ["Credential", entry.auth], ["Fault", entry.fault], ["Ended", entry.ended?.replaceAll("_", " ")],
-    ["Sent", entry.ended && plural(entry.bytes_sent, "byte") + ", " + plural(entry.events_sent, "event")],
+    ["Credential", entry.auth], ["Fault", entry.fault],
+    ["Ended", entry.ended?.replaceAll("_", " ")],
+    ["Sent", entry.ended && plural(entry.bytes_sent, "byte") + ", " +
+      plural(entry.events_sent, "event")],
     ["Blocked", entry.blocked > 0 && took(entry.blocked) + " waiting for the client"],
     ["Forwarded", url && "to " + url + (status ? ", which answered " + status : "")],
     ["Recorded", recorded ?? (reason && "no: " + reason)],
@@ -40445,23 +40473,24 @@ function factsOf(entry) {
 
 function violationOf(one) {
   return h("div", { class: "card" },
-    h("p", { class: "mono" }, h("span", { class: one.default ? "muted" : "amber" }, one.rule),
+    h("p", { class: "mono" }, span(one.default ? "muted" : "amber", one.rule),
       one.place && " at " + one.place),
-    h("p", {}, one.message), h("p", { class: "muted" }, one.default ? "Only noted: the provider answers."
+    h("p", {}, one.message),
+    h("p", { class: "muted" }, one.default ? "Only noted: the provider answers."
       : "The provider would refuse this with " + one.status + "."));
 }
 
 function missOf(entry) {
   const cards = entry.near_misses.map(miss => h("div", { class: "card" },
     h("p", {}, h("strong", {}, miss.mock), " ",
-      miss.place !== miss.mock && h("span", { class: "muted" }, miss.place)),
+      miss.place !== miss.mock && span("muted", miss.place)),
     miss.differences.map(differenceOf)));
   if (!cards.length) cards.push(h("p", { class: "muted" }, entry.note));
   if (!entry.suggestion) return cards;
   const text = JSON.stringify(entry.suggestion, null, 2);
-  const add = h("button", { class: "small", onclick: () => addMock(entry) }, "Add this mock");
+  const add = button("Add this mock", () => addMock(entry));
   const better = block("A mock that would have matched", entry.suggestion,
-    h("button", { class: "main small", onclick: () => copy(text) }, "Copy mock"), add);
+    button("Copy mock", () => copy(text), "main small"), add);
   return [cards[0], better, ...cards.slice(1)];
 }
 
@@ -40475,7 +40504,8 @@ function differenceOf({ key, got, expected, differs_at: at }) {
   const part = letters => {
     const cut = (from, to) => letters.slice(from, to).join("");
     const middle = cut(head, letters.length - tail);
-    return [at > 80 && "…", cut(0, head), middle && h("mark", {}, middle), cut(letters.length - tail)];
+    return [at > 80 && "…", cut(0, head), middle && h("mark", {}, middle),
+      cut(letters.length - tail)];
   };
   const value = (letters, it) => it === null ? h("mark", {}, "nothing") : part(letters);
   return [h("h3", {}, key, at !== undefined && h("span", { class: "muted" },
@@ -40513,14 +40543,13 @@ function block(title, value, ...buttons) {
   if (typeof value === "string" || text.length > 70000) pre.append(shown(text));
   else pre.append(...coloured(text));
   if (!buttons.length) {
-    buttons = [h("button", { class: "quiet small", "aria-label": "Copy: " + title,
-      onclick: () => copy(text) }, "Copy")];
+    buttons = [button("Copy", () => copy(text), "quiet small", { "aria-label": "Copy: " + title })];
   }
-  const more = h("button", { class: "quiet small", onclick: () => {
+  const more = button("All of it", () => {
     more.textContent = pre.classList.toggle("all") ? "Less" : "All of it";
-  } }, "All of it");
+  }, "quiet small");
   if (text.length > 1600 || text.split("\n").length > 20) buttons.unshift(more);
-  return h("div", { class: "block" }, h("div", {}, h("span", {}, title), ...buttons), pre);
+  return h("div", { class: "block" }, h("div", {}, span("", title), ...buttons), pre);
 }
 
 function coloured(text) {
@@ -40560,7 +40589,8 @@ class Timeline {
     this.list = h("ol", { class: "events", tabindex: "0", "aria-label": "Events with their times",
       onclick: event => this.choose([...this.list.children].indexOf(event.target.closest("li"))) });
     this.one = h("div", {});
-    this.node = h("div", { class: "inside" }, h("div", {}, this.line, this.axis), this.list, this.one);
+    this.node = h("div", { class: "inside" }, h("div", {}, this.line, this.axis), this.list,
+      this.one);
   }
 
   show(entry) {
@@ -40569,7 +40599,7 @@ class Timeline {
     const rows = events.slice(this.events.length).map((event, more) => {
       const at = this.events.length + more, time = times[at];
       const gap = time === undefined ? "" : "+" + took(Math.max(0, time - (times[at - 1] ?? 0)));
-      return h("li", {}, h("span", {}, String(at + 1)), h("span", {}, took(time)), h("span", {}, gap),
+      return h("li", {}, span("", String(at + 1)), span("", took(time)), span("", gap),
         h("code", {}, gist(event)));
     });
     this.list.append(...rows);
@@ -40593,7 +40623,7 @@ class Timeline {
       const now = x(this.times[this.at]);
       this.picture.append(svg("line", { class: "now", x1: now, x2: now, y1: 6, y2: 40 }));
     }
-    fill(this.axis, [0, .25, .5, .75, 1].map(part => h("span", {}, took(this.whole * part))));
+    fill(this.axis, [0, .25, .5, .75, 1].map(part => span("", took(this.whole * part))));
   }
 
   point(event) {
@@ -40608,12 +40638,12 @@ class Timeline {
 
   press(event) {
     const last = this.events.length - 1;
-    const to = { ArrowRight: this.at + 1, ArrowUp: this.at + 1, ArrowLeft: this.at - 1,
-      ArrowDown: this.at - 1, Home: 0, End: last, PageUp: this.at + 10, PageDown: this.at - 10 }[event.key];
-    if (to === undefined) return;
+    const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10,
+      Home: -last, End: last }[event.key];
+    if (by === undefined) return;
     event.preventDefault();
     event.stopPropagation();
-    this.choose(Math.max(0, Math.min(last, to)));
+    this.choose(Math.max(0, Math.min(last, this.at + by)));
   }
 
   choose(at, isSeen = true) {
@@ -40622,9 +40652,9 @@ class Timeline {
     this.at = at;
     const row = this.list.children[at], list = this.list;
     row.classList.add("now");
-    if (isSeen && row.offsetTop < list.scrollTop + list.offsetTop) list.scrollTop = row.offsetTop - list.offsetTop;
-    const below = row.offsetTop + row.offsetHeight - list.offsetTop - list.clientHeight;
-    if (isSeen && below > list.scrollTop) list.scrollTop = below;
+    const above = row.offsetTop - list.offsetTop;
+    const below = above + row.offsetHeight - list.clientHeight;
+    if (isSeen) list.scrollTop = Math.max(below, Math.min(above, list.scrollTop));
     const told = "Event " + (at + 1) + " of " + this.events.length +
       (this.times[at] === undefined ? "" : " at " + took(this.times[at]));
     this.line.setAttribute("aria-valuenow", at + 1);
@@ -40636,7 +40666,8 @@ class Timeline {
 
 // An event in a few words: the text that it brings where that is easily found, else its beginning.
 function gist(event) {
-  const data = event.split("\n").filter(line => line.startsWith("data:")).map(line => line.slice(5));
+  const data = event.split("\n").filter(line => line.startsWith("data:"))
+    .map(line => line.slice(5));
   const kind = /^event: *(.*)$/m.exec(event)?.[1] ?? "";
   let text = (data.length ? data.join("\n") : event).trim();
   try {
@@ -40649,7 +40680,8 @@ function gist(event) {
 }
 
 function pieceOf(json) {
-  const message = json.choices?.[0]?.delta ?? json.delta ?? json.contentBlockDelta?.delta ?? json.message;
+  const message = json.choices?.[0]?.delta ?? json.delta ?? json.contentBlockDelta?.delta ??
+    json.message;
   return typeof message === "string" ? message : message?.content?.text ?? message?.content ??
     message?.message?.content?.text ?? message?.text ?? message?.partial_json ??
     json.candidates?.[0]?.content?.parts?.[0]?.text ?? json.choices?.[0]?.text ?? json.response;
@@ -40692,7 +40724,8 @@ async function act(path, method, body, done) {
 
 async function release(entry, events) {
   const what = events === 1 ? "One event may go out" : "All events may go out";
-  await act("requests/" + encodeURIComponent(entry.id) + "/release", "POST", { events }, () => what);
+  const path = "requests/" + encodeURIComponent(entry.id) + "/release";
+  await act(path, "POST", { events }, () => what);
   detail.refresh();
 }
 
@@ -40735,16 +40768,18 @@ function drawMocks() {
   const isUnused = $("unused").getAttribute("aria-pressed") === "true";
   const idle = mocks.filter(one => !one.uses).length;
   fill($("unused"), "Unused" + (idle ? " " + idle : ""));
+  const words = one => one.name + " " + one.id + " " + JSON.stringify(one.source);
   const found = mocks.filter(one => !(isUnused && one.uses) &&
-    (!text || (one.name + " " + one.id + " " + JSON.stringify(one.source)).toLowerCase().includes(text)));
+    (!text || words(one).toLowerCase().includes(text)));
   const some = found.slice(0, shownMocks.most);
   const told = JSON.stringify([some, found.length]);
   if (told === shownMocks.told) return;
   shownMocks.told = told;
-  const more = found.length > some.length && h("div", { class: "toolbar" }, h("button", { onclick: () => {
-    shownMocks.most += 500;
-    drawMocks();
-  } }, "Show more of " + plural(found.length, "mock")));
+  const more = found.length > some.length && h("div", { class: "toolbar" },
+    button("Show more of " + plural(found.length, "mock"), () => {
+      shownMocks.most += 500;
+      drawMocks();
+    }));
   const none = !found.length && h("div", { class: "empty" }, h("h2", {},
     mocks.length ? "No mock fits the filters" : "There are no mocks"));
   fill($("mock-list"), some.map(mockOf), more, none);
@@ -40754,8 +40789,8 @@ function mockOf(mock) {
   const { match = {}, response, responses } = mock.source;
   const part = value => oneLine(Object.entries(value ?? {}).map(([name, one]) =>
     name + ": " + JSON.stringify(one)).join(", ") || "everything");
-  const uses = mock.uses ? h("span", { class: "badge green" }, mock.uses + " ×")
-    : h("span", { class: "badge" }, "unused");
+  const uses = mock.uses ? span("badge green", mock.uses + " ×")
+    : span("badge", "unused");
   const inside = h("div", { class: "inside" });
   const show = () => fill(inside, block(mock.id, mock.source));
   if (shownMocks.open.has(mock.id)) show();
@@ -40765,7 +40800,7 @@ function mockOf(mock) {
       shownMocks.open.add(mock.id);
       return show();
     } },
-    h("summary", {}, uses, h("span", { class: "matches" }, h("span", { class: "name cut" }, mock.name),
+    h("summary", {}, uses, span("matches", span("name cut", mock.name),
       h("code", { class: "cut muted" }, part(match))),
       h("code", { class: "cut muted answers" }, part(response ?? responses?.[0]))), inside);
 }
@@ -40775,23 +40810,24 @@ function drawSessions() {
   if ($("session-list").dataset.told === told) return;
   $("session-list").dataset.told = told;
   const head = ["Session", "Requests", "Running", "No match", "Mocks", ""];
-  const base = location.origin + location.pathname.replace(/(?:\/(?:@|%40)[^/]+)?\/__mock__\/$/, "");
+  const base = location.origin +
+    location.pathname.replace(/(?:\/(?:@|%40)[^/]+)?\/__mock__\/$/, "");
   const number = (unit, value) => h("td", { class: "n", "data-unit": unit }, String(value));
   fill($("session-list"), h("table", {}, h("thead", {}, h("tr", {}, head.map((name, at) =>
-    h("th", { scope: "col", class: at > 0 && at < 5 ? "n" : "" }, name || unseen("Actions"))))),
+    h("th", { scope: "col", class: at > 0 && at < 5 ? "n" : "" },
+      name || span("unseen", "Actions"))))),
     h("tbody", {}, sessions.map(one => h("tr", {},
       h("td", { class: "wide" }, h("strong", {}, sessionName(one.name)),
         h("div", { class: "mono muted" }, base + one.url)),
       number("requests", one.requests), number("running", one.running),
       number("without a match", one.unmatched), number("mocks", one.mocks),
       h("td", { class: "wide" }, h("div", { class: "buttons" },
-        h("button", { class: "small", onclick: () => showSession(one.name ?? "") }, "Requests"),
-        h("button", { class: "small", onclick: () => copy(base + one.url) }, "Copy URL"),
-        h("button", { class: "small", title: "Forget its requests and run-time mocks",
-          onclick: () => act("reset?" + inSession(one.name ?? ""), "POST", null,
-            () => sessionName(one.name) + " was reset") }, "Reset"))))))));
+        button("Requests", () => showSession(one.name ?? "")),
+        button("Copy URL", () => copy(base + one.url)),
+        button("Reset", () => act("reset?" + inSession(one.name ?? ""), "POST", null,
+          () => sessionName(one.name) + " was reset"), "small",
+        { title: "Forget its requests and run-time mocks" }))))))));
 }
-const unseen = text => h("span", { class: "unseen" }, text);
 
 function showSession(name) {
   wanted.session = name;
@@ -40841,7 +40877,9 @@ function showTab(name, isFocused = false) {
 function remember() {
   const kept = new URLSearchParams();
   if (wanted.tab !== "requests") kept.set("tab", wanted.tab);
-  for (const name of ["text", "provider", "misses", "broken"]) if (wanted[name]) kept.set(name, wanted[name]);
+  for (const name of ["text", "provider", "misses", "broken"]) {
+    if (wanted[name]) kept.set(name, wanted[name]);
+  }
   if (wanted.session !== "*") kept.set("session", wanted.session);
   const hash = kept.toString();
   history.replaceState(null, "", hash ? "#" + hash : location.pathname + location.search);
@@ -40849,7 +40887,9 @@ function remember() {
 
 function recall() {
   const kept = new URLSearchParams(location.hash.slice(1));
-  for (const name of ["text", "provider", "session"]) if (kept.has(name)) wanted[name] = kept.get(name);
+  for (const name of ["text", "provider", "session"]) {
+    if (kept.has(name)) wanted[name] = kept.get(name);
+  }
   for (const name of ["misses", "broken"]) wanted[name] = kept.has(name);
   $("text").value = wanted.text;
   showTab(TABS.includes(kept.get("tab")) ? kept.get("tab") : "requests");

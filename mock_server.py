@@ -40087,7 +40087,9 @@ async function poll() {
   for (const entry of requests) if (entries.has(entry.id)) put(entry);
   const known = new Set(requests.map(entry => entry.id));
   // It has ended, or is forgotten, and that was not heard.
-  if (running.some(entry => !known.has(entry.id) && !entries.get(entry.id)?.ended)) await load();
+  const gone = running.filter(({ id }) => !known.has(id) && entries.get(id)?.ended === null);
+  gone.forEach(entry => fresh.delete(entry.id));
+  if (gone.length) await load();
   drawSoon();
 }
 
@@ -40927,8 +40929,11 @@ $("list").addEventListener("scroll", () => {
   drawNewer();
 }, { passive: true });
 $("rows").addEventListener("click", event => {
-  const row = event.target.closest("[data-id]");
-  if (row && !getSelection().toString()) detail.open(row.dataset.id);
+  // A row may have been drawn anew since the button went down: then it is where that happened.
+  const above = event.clientY - $("rows").getBoundingClientRect().top;
+  const id = event.target.closest("[data-id]")?.dataset.id ??
+    listed[Math.floor(above / rowHeight())]?.id;
+  if (id && !getSelection().toString()) detail.open(id);
 });
 new ResizeObserver(drawSoon).observe($("pane"));
 for (const name of TABS) $("tab-" + name).addEventListener("click", () => showTab(name));

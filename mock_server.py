@@ -39625,6 +39625,7 @@ select { max-width: 180px; padding: 0 6px; }
   max-height: 66px; overflow: auto; }
 .title .what { display: flex; flex-wrap: wrap; gap: 4px 10px; align-items: center;
   margin-top: 4px; }
+.what .badge { margin-left: 6px; }
 .note { margin: 12px 16px 0; padding: 8px 12px; border-radius: 8px; background: var(--amber-soft); }
 .part { border-bottom: 1px solid var(--line); padding: 0 16px; }
 .part > summary { padding: 11px 0; cursor: pointer; display: flex; gap: 8px; list-style: none;
@@ -40041,7 +40042,7 @@ const lost = () => following?.abort();
 async function countDown(pause) {
   const until = Date.now() + pause;
   const again = button("Try now", () => wake());
-  setState("lost", "Disconnected: trying again", again);
+  setState("lost", "Disconnected, trying again", again);
   await Promise.race([new Promise(resolve => wake = resolve),
     new Promise(resolve => setTimeout(resolve, until - Date.now()))]);
 }
@@ -40225,7 +40226,9 @@ function statusColour(status) {
 function answerOf(entry) {
   if (entry.unmatched) return span("badge red", "no match");
   if (entry.mock) return entry.mock.slice(0, 300);
-  return span("muted", oneLine(entry.note || (entry.forwarded && "forwarded") || "—"));
+  const { recorded } = entry.forwarded ?? {};
+  const text = recorded ? "forwarded, recorded as " + recorded : entry.note;
+  return span("muted", oneLine(text || "—"));
 }
 
 function eventsOf(entry) {

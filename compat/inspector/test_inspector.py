@@ -215,6 +215,20 @@ def test_violations_are_told_with_rule_place_and_message(server: Server, visit: 
     expect(told).to_contain_text(one["message"])
 
 
+def test_a_request_that_was_forwarded_says_where_to_and_what_was_recorded(
+    server: Server, visit: Visit, tmp_path: Path
+) -> None:
+    folder = tmp_path / "recorder"
+    folder.mkdir()
+    with a_server(folder, "--record", f"openai={server.url}") as recorder:
+        recorder.write([])
+        recorder.chat("Explain recursion in one sentence.")
+        page = visit(recorder.url)
+        expect(rows(page).locator(".answer")).to_contain_text("forwarded, recorded as ")
+        facts = part(opened(page, "Explain"), "More about it")
+        expect(facts).to_contain_text(f"to {server.url}/v1/chat/completions, which answered 200")
+
+
 def test_filters_by_text_provider_session_misses_and_violations(
     server: Server, visit: Visit
 ) -> None:

@@ -6254,137 +6254,149 @@ def head_bytes(status: int, headers: Headers) -> bytes:
 # === kept ====================================================================
 # What is kept of an answer while it goes out: references to what was written, within bounds.
 
-# May ask the clock.
+# May ask the clock, and touch threading.
 
 
-ANSWERS_ROOM = 16 * 1024 * 1024  # bytes of memory of all answers, of what the journal may take
-MOST_PIECES = 256  # that are kept apart
-PIECE_SIZE = 50  # about what the objects of one take
+PORTION_KEPT = 8 * 1024  # bytes of memory of an answer that are kept before they are counted
+SIZE_OF_A_WRITE = 160  # about what the objects of one write take
 MOMENT_SIZE = 120  # and those of a moment
-PORTION = 4096  # bytes by which an answer that is under way may be larger than was told
+MOST_WRITES = 256  # that are kept one by one
 SAME_TIME = 0.001  # seconds; what follows sooner went out at the same time, for all who look
+SETTLING = threading.Lock()  # while what is kept changes its form
 
 Moment = Tuple[int, float]  # so many bytes of an answer were out then, by the monotonic clock
+
+
+class Settled(NamedTuple):
+    """Writes that are kept as their bytes: those, their number, how many are the answer's head, and
+    when how many were out."""
+
+    pieces: Tuple[bytes, ...] = ()
+    out: int = 0
+    head: int = 0
+    moments: Sequence[Moment] = ()
+
+
+class WrittenOut(NamedTuple):
+    """What was written of an answer, as far as it is kept, and when how many bytes of its body were
+    out, in seconds since the request came."""
+
+    head: bytes
+    body: bytes
+    moments: List[Moment]
+
+
+NONE_SETTLED = Settled()
 
 
 class Kept:
     """What went out of one answer, head and body as they were written: the first 64 KiB.
 
-    Nothing is copied but what is cut off there, or was written in many pieces.  `tell` is told
-    when it has become larger; `holders` are the entries of the journal that show it."""
+    Most are never looked at: while it goes out it takes next to no time, and of what is small or in
+    few pieces nothing is copied.  `tell` is told when more of it is kept; `holders` are the entries
+    of the journal that show it."""
 
-    __slots__ = (
-        *("pieces", "room", "head", "since", "moments", "size", "told", "tell", "holders"),
-        "is_lent",
-    )
+    # One is made for every request.
+    __slots__ = ("since", "tell", "steps", "times", "left", "settled", "most", "told", "holders")
+
+    is_lent = False  # whether somebody else keeps it, too, and counts it
 
     def __init__(self, since: float = 0.0, tell: Optional[Callable[[Kept], None]] = None) -> None:
-        self.pieces: List[bytes] = []
-        self.room = JOURNAL_BODY
-        self.head = 0  # bytes of what was written that are the answer's head
         self.since = since  # when the request came, by the monotonic clock
-        self.moments: List[Moment] = []
-        self.size = 0
-        self.told = 0
         self.tell = tell
+        self.steps: List[Send] = []  # that were written last, with the moments
+        self.times: List[float] = []
+        self.left = PORTION_KEPT  # what else may be kept uncounted; below 0 if nothing is kept
+        self.settled = NONE_SETTLED  # what was written before them
+        self.most = PORTION_KEPT  # bytes of memory that it takes with them
+        self.told = 0  # of which somebody has been told
         self.holders = 0
-        self.is_lent = False  # whether somebody else keeps it, too, and counts it
 
     def add(self, step: Send) -> None:
         """Keep what is about to be written, as far as there is room."""
-        room = self.room
-        if not room:
+        left = self.left - len(step.data) - SIZE_OF_A_WRITE
+        if left < 0:
+            self.add_more(step)
             return
-        data = step.data
-        self.head += step.head
-        if len(data) > room:
-            data = data[:room]
-        pieces = self.pieces
-        pieces.append(data)
-        self.room = room - len(data)
-        self.size += len(data) + PIECE_SIZE
-        if step.ends or len(pieces) > 1:
-            self.note()
-        if self.size > self.told + PORTION and self.tell:
+        self.left = left
+        self.steps.append(step)
+        self.times.append(time.monotonic())
+
+    def add_more(self, step: Send) -> None:
+        """Keep what fills a portion, and count it."""
+        if self.left < 0:
+            return
+        self.steps.append(step)
+        self.times.append(time.monotonic())
+        taken = self.settled.out + sum([len(one.data) for one in self.steps])
+        if taken >= JOURNAL_BODY or len(self.steps) > MOST_WRITES:
+            self.settle()
+        self.left = min(PORTION_KEPT, JOURNAL_BODY - taken) if taken < JOURNAL_BODY else -1
+        objects = MOMENT_SIZE * len(self.settled.moments) + SIZE_OF_A_WRITE * len(self.steps)
+        self.most = min(taken, JOURNAL_BODY) + objects + max(0, self.left)
+        if self.tell:
             self.tell(self)
 
-    def note(self) -> None:
-        """Note when this is written."""
-        if len(self.pieces) > MOST_PIECES:
-            self.size -= PIECE_SIZE * (len(self.pieces) - 1)
-            self.pieces = [b"".join(self.pieces)]
-        out, now, moments = JOURNAL_BODY - self.room, time.monotonic(), self.moments
-        if moments and now - moments[-1][1] < SAME_TIME:
-            moments[-1] = out, moments[-1][1]
-            return
-        moments.append((out, now))
-        self.size += MOMENT_SIZE
+    def settle(self) -> None:
+        """Make one piece of what was written last, of as much as there is room for."""
+        before, steps = self.settled, self.steps
+        room = JOURNAL_BODY - before.out
+        data = [step.data for step in steps]
+        piece = data[0] if len(data) == 1 else b"".join(data)
+        if len(piece) > room:
+            piece = piece[:room]
+        head = before.head + sum([step.head for step in steps])
+        moments = moments_of(before, steps, self.times)
+        settled = Settled((*before.pieces, piece), before.out + len(piece), head, moments)
+        with SETTLING:
+            self.settled, self.steps, self.times = settled, [], []
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        return self.most - max(0, self.left)
 
     def drop(self) -> None:
         """Keep none of it any longer."""
-        self.pieces, self.moments = [], []
-        self.room = self.size = self.told = 0
+        self.left = -1
+        self.most = self.told = 0
+        with SETTLING:
+            self.settled, self.steps, self.times = NONE_SETTLED, [], []
 
-    def written(self, moment: float, number: str) -> Tuple[bytes, bytes]:
-        """Head and body that were written at this moment in answer to the request with this id, as
-        far as they are kept."""
-        data = b"".join(self.pieces)
-        return data[: self.head], data[self.head :]
+    def give(self) -> None:
+        """Be kept by nobody else any more."""
+
+    def written(self, moment: float, number: str) -> WrittenOut:
+        """What was written at this moment in answer to the request with this id."""
+        with SETTLING:
+            settled, steps, times = self.settled, list(self.steps), list(self.times)
+        data = b"".join([*settled.pieces, *[step.data for step in steps]])
+        head = settled.head + sum([step.head for step in steps])
+        moments = moments_of(settled, steps, times)
+        since = [(out - head, max(0.0, at - self.since)) for out, at in moments]
+        return WrittenOut(data[:head], data[head:], since)
 
 
-# Where an answer is shown to nobody.
-NOTHING_KEPT = Kept()
-NOTHING_KEPT.room = 0
-NOTHING_KEPT.is_lent = True
+def moments_of(before: Settled, steps: Sequence[Send], times: Sequence[float]) -> List[Moment]:
+    """When how much was out: before, and then with writes at these times."""
+    out, moments = before.out, list(before.moments)
+    for step, now in zip(steps, times):
+        out += len(step.data)
+        if moments and now - moments[-1][1] < SAME_TIME:
+            now = moments.pop()[1]
+        moments.append((out, now))
+    return moments
 
 
-class KeptAnswers:
-    """All answers that are kept for the journal, within bounds: the oldest goes first.
+class NothingKept(Kept):
+    """Of an answer that is shown to nobody."""
 
-    Its users hold the journal's lock."""
+    __slots__ = ()
+    is_lent = True
 
-    def __init__(self) -> None:
-        self.used = 0  # bytes of memory
-        self.order: Deque[Kept] = deque()  # as they came; those that went may still be in it
-        self.gone = 0  # of those
 
-    def count(self, kept: Kept) -> None:
-        """Count how large an answer has become, if an entry shows it."""
-        if kept.is_lent or not kept.size:
-            return
-        if not kept.holders:
-            kept.drop()
-            return
-        if not kept.told:
-            self.order.append(kept)
-        self.used += kept.size - kept.told
-        kept.told = kept.size
-
-    def let_go(self, kept: Kept) -> None:
-        """Note that an entry that showed an answer is gone."""
-        kept.holders -= 1
-        if kept.holders or kept.is_lent:
-            return
-        self.drop(kept)
-        # Seldom, so that it costs each request next to nothing.
-        if self.gone > len(self.order) // 2 + 1000:
-            self.order = deque(other for other in self.order if other.told)
-            self.gone = 0
-
-    def drop(self, kept: Kept) -> None:
-        """Drop an answer, whoever shows it."""
-        if kept.told:
-            self.used -= kept.told
-            self.gone += 1
-        kept.drop()
-
-    def trim(self, room: int) -> None:
-        """Drop the oldest answers while all of them take more room than this."""
-        while self.used > room and self.order:
-            oldest = self.order.popleft()
-            if oldest.told:
-                self.drop(oldest)
-            self.gone -= 1
+NOTHING_KEPT = NothingKept()
+NOTHING_KEPT.drop()
 
 
 # === formats/message_content =================================================
@@ -22197,7 +22209,7 @@ class Sent:
         self.has_begun = has_begun
         self.blocked = 0.0
         self.blocked_since: Optional[float] = None  # of the monotonic clock, while it is
-        self.kept = NOTHING_KEPT  # what went out, where the journal shows it
+        self.kept: Kept = NOTHING_KEPT  # what went out, where the journal shows it
 
     def blocked_for(self, now: float) -> float:
         """The seconds for which the client took nothing, until now."""
@@ -36003,6 +36015,7 @@ class Counters:
 
 
 EVERY_SESSION = "*"
+ANSWERS_ROOM = 16 * 1024 * 1024  # bytes of memory that is kept of answers, of all it may take
 MOST_UNMADE = 10_000  # entries that are not made yet
 ALL_EVENTS = 10**9  # what a gate releases that is not to hold any more
 
@@ -36087,7 +36100,8 @@ class Journal:
         self.started = time.monotonic()
         self.counters = Counters()
         self.repeated: List[Again] = []  # requests whose entries are not made yet
-        self.answers = KeptAnswers()
+        self.kept = 0  # bytes of what is kept of answers, which may be a part of the room
+        self.kept_room = min(ANSWERS_ROOM, room // 4)
         self.freed: Callable[[int], None] = lambda size: None  # is told of the memory of what went
 
     # --- what the server tells ---
@@ -36158,15 +36172,16 @@ class Journal:
         entry.sent.kept.holders += 1
         if len(entries) > self.size:
             self.forget(entries.popleft())
-        if self.used + self.answers.used > self.room or not self.order[0].is_remembered:
+        if self.used + self.kept > self.room or not self.order[0].is_remembered:
             self.trim()
 
     def trim(self) -> None:
-        """Drop the oldest answers, and then the oldest entries of all sessions, while they take too
-        much room."""
-        self.answers.trim(min(ANSWERS_ROOM, self.room - self.used))
-        while self.order and (self.used > self.room or not self.order[0].is_remembered):
-            oldest = self.order.popleft()
+        """Drop the oldest entries of all sessions while they take too much room."""
+        while self.order:
+            oldest = self.order[0]
+            if oldest.is_remembered and self.used + self.kept <= self.room:
+                break
+            self.order.popleft()
             if oldest.is_remembered:
                 self.sessions[oldest.asked.session].popleft()
                 self.forget(oldest)
@@ -36177,7 +36192,11 @@ class Journal:
         entry.is_remembered = False
         self.used -= entry.asked.size
         self.remembered -= 1
-        self.answers.let_go(entry.sent.kept)
+        kept = entry.sent.kept
+        kept.holders -= 1
+        if not (kept.holders or kept.is_lent):
+            self.kept -= kept.told
+            entry.sent.kept = NOTHING_KEPT
         # Seldom, so that it costs each request next to nothing.
         if len(self.order) > 2 * self.remembered + 1000:
             self.order = deque(other for other in self.order if other.is_remembered)
@@ -36192,7 +36211,9 @@ class Journal:
             return
         with self.lock:
             entry.ended = ended
-            self.keep(entry.sent.kept)
+            kept = entry.sent.kept
+            if not kept.is_lent:
+                self.keep(kept)
             self.counters.end(entry, ended)
             if entry.gate:
                 self.gated.pop(entry.number, None)
@@ -36201,9 +36222,26 @@ class Journal:
 
     def keep(self, kept: Kept) -> None:
         """Count what is kept of an answer, for who holds the lock."""
-        self.answers.count(kept)
-        if self.answers.used > ANSWERS_ROOM or self.used + self.answers.used > self.room:
+        if not kept.holders:  # its entry is forgotten
+            kept.drop()
+            return
+        weight = kept.weight
+        self.kept += weight - kept.told
+        kept.told = weight
+        if self.kept > self.kept_room:
+            self.drop_answers()
+        if self.used + self.kept > self.room:
             self.trim()
+
+    def drop_answers(self) -> None:
+        """Drop the oldest answers, so many that it has not to be done again soon."""
+        for entry in self.order:
+            kept = entry.sent.kept
+            self.kept -= kept.told
+            if kept.told:
+                kept.drop()
+            if self.kept <= self.kept_room * 3 // 4:
+                break
 
     def has_grown(self, kept: Kept) -> None:
         """Count what is kept of an answer that is under way."""
@@ -36215,7 +36253,7 @@ class Journal:
         with self.lock:
             self.make_entries()  # which may show some of them
             for kept in lent:
-                kept.is_lent = False
+                kept.give()
                 self.keep(kept)
 
     def tell(self, entry: Entry) -> None:
@@ -38654,14 +38692,14 @@ def answer_json(entry: Entry) -> Optional[Dict[str, Json]]:
     """What is shown of the answer to a request, as far as it was sent; None as long as there is
     none."""
     sent, asked = entry.sent, entry.asked
-    head, body = sent.kept.written(entry.moment, entry.number)
     out = max(0, sent.bytes)
+    head, body, moments = sent.kept.written(entry.moment, entry.number)
     body = body[:out]
     if not (sent.has_begun or body):
         return None
     headers = headers_in(head)
     undone = Undone(headers)
-    moments = fed(undone, body, moments_of(entry, len(head)))
+    moments = fed(undone, body, moments)
     plain = bytes(undone.plain)
     is_cut = undone.is_cut or out > len(body)
     mask = masking_of(entry.asked)
@@ -38698,12 +38736,6 @@ def stream_kind_of(asked: Asked, headers: Headers, plain: bytes) -> str:
 
 
 # --- when ---
-
-
-def moments_of(entry: Entry, head: int) -> List[Moment]:
-    """How many bytes of the body were out when, in seconds since the request came."""
-    kept = entry.sent.kept
-    return [(out - head, max(0.0, at - kept.since)) for out, at in list(kept.moments)]
 
 
 def fed(undone: Undone, body: bytes, moments: Iterable[Moment]) -> List[Moment]:
@@ -38767,7 +38799,8 @@ def told_body(asked: Asked, plain: bytes, is_cut: bool, mask: Masking) -> Json:
         # What is cut off may end in the middle of a character.
         text = codecs.getincrementaldecoder("utf-8")().decode(plain, not is_cut)
     except ValueError:
-        return HIDDEN if hides else {"base64": base64.b64encode(plain).decode()}
+        shown = base64.b64encode(plain).decode()
+        return masked("key", shown) if hides else {"base64": shown}
     text = mask(text)
     try:
         value = parse_json(utf8(text))
@@ -38780,7 +38813,7 @@ def told_credentials(text: str) -> str:
     """What is told of an answer full of credentials that is no JSON: the elements of XML, with
     those masked."""
     if not text.lstrip().startswith("<"):
-        return HIDDEN
+        return masked("key", text)
     return ELEMENT.sub(masked_element, text)
 
 
@@ -38812,6 +38845,621 @@ def masking_of(asked: Asked) -> Masking:
     return mask
 
 
+# === recording/wants =========================================================
+# A match in the making: keys, places in the body; texts are bounded and scrubbed.  Pure.
+
+
+LONGEST_TOLD = 64 * 1024  # characters of a text that is asked for as it is
+LONGEST_EARLIER = 1000  # the same of what did not come last
+LONGEST_BODY = 256 * 1024  # of a piece of the body as JSON
+MOST_SAMPLES = 4  # of a longer text, beside its end and its length
+SAMPLE, SAMPLED_END = 24, 60  # characters of each
+MOST_LEAVES = 64  # places that are asked for one by one, of one value
+
+
+def sampled(text: str) -> Dict[str, Json]:
+    """A matcher for a long text: its length, its end, and some pieces of it.
+
+    Pictures of one kind begin alike, and often end so."""
+    middle = len(text) - SAMPLED_END
+    step = middle // (MOST_SAMPLES + 1)
+    pattern, at = r"(?s)\A", 0
+    for number in range(1, MOST_SAMPLES + 1):
+        start = number * step
+        pattern += f".{{{start - at}}}" + re.escape(text[start : start + SAMPLE])
+        at = start + SAMPLE
+    pattern += f".{{{middle - at}}}" + re.escape(text[middle:])
+    return {"regex": pattern + r"\Z"}
+
+
+def leaves(path: str, value: Json) -> Iterator[Tuple[str, Json]]:
+    """The texts, numbers and booleans in a value, by path; behind the last item of a list there is
+    none."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(f"{path}.{name}", inner)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from leaves(f"{path}.{index}", inner)
+        yield f"{path}.{len(value)}", None
+    elif value is not None:
+        yield path, value
+
+
+def member_name(path: str) -> str:
+    """What the member is called that is at a path; in a list, what the list is called."""
+    return next((name for name in reversed(path.split(".")) if not name.isdigit()), "")
+
+
+class Asking:
+    """What is asked of requests like a call, so far."""
+
+    def __init__(self, call: Call, scrubber: Scrubber) -> None:
+        self.call, self.scrubber = call, scrubber
+        self.keys: Dict[str, Json] = {}
+        self.fields: Dict[str, Json] = {}
+        self.body: Dict[str, Any] = {}
+
+    def match(self) -> Dict[str, Json]:
+        """All of it, in the order in which a match is read."""
+        found = dict(self.keys)
+        if self.fields:
+            found["fields"] = self.fields
+        if self.body:
+            found["body"] = self.body
+        return {key: found[key] for key in MATCH_KEYS if key in found}
+
+    def matcher(self, text: str, longest: int = LONGEST_TOLD) -> Json:
+        """A matcher for a text; of a long one, for some of it."""
+        if len(text) <= longest or len(text) <= SAMPLED_END + MOST_SAMPLES * (SAMPLE + 1):
+            return self.scrubber.matcher(text)
+        if PACKED_DATA.match(text) or self.scrubber.text(text) == text:
+            return sampled(text)
+        return self.scrubber.matcher(text)
+
+    def ask(self, key: str, text: Optional[str]) -> None:
+        """Ask for a text of the call, or for none."""
+        self.keys[key] = None if text is None else self.matcher(text)
+
+    def leaf(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
+        """Ask for the text, the number or the boolean that is at a place in the body, or for
+        nothing there."""
+        # A name with a point in it can't be part of a path, and one that is a key should not be.
+        if walked(self.call.said, path) != value or re.search(BRACKETS.pattern + r"\.", path):
+            return
+        if self.scrubber.text(path) != path:
+            return
+        if isinstance(value, str):
+            if is_secret_member(member_name(path), value):
+                return  # a short one is not known by itself
+            value = self.matcher(value, longest)
+        self.fields[path] = value
+
+    def each(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
+        """Ask for all texts, numbers and booleans below a place, unless they are too many."""
+        for inner, leaf in itertools.islice(leaves(path, value), MOST_LEAVES):
+            self.leaf(inner, leaf, longest)
+
+    def is_whole(self, value: Json, name: str) -> bool:
+        """Whether a value can be asked for as it is: nothing secret in it, and not too long."""
+        return self.scrubber.value(value, name) == value and len(compact(value)) <= LONGEST_BODY
+
+    def whole(self, path: str) -> None:
+        """Ask for what is at a place in the body, whatever that is."""
+        value = walked(self.call.said, path)
+        if not isinstance(value, (dict, list)):
+            self.leaf(path, value)
+        # An object of the body may have more members, so that an empty one asks for little.
+        elif self.is_whole(value, member_name(path)):
+            *outer, name = path.split(".")
+            around = self.body
+            for step in outer:
+                around = around.setdefault(step, {})
+            around[name] = value
+        else:
+            self.each(path, value)
+
+
+# === recording/deciding ======================================================
+# What decides the form of an answer, beside what was said: an API's own fields.  Pure.
+
+
+Paths = Tuple[str, ...]
+
+# Fields that are asked for, there or not: with another value the answer is of another kind.  What
+# is behind the mark only counts where there are tools, or where the answer is streamed.
+WITH_TOOLS, STREAMED = "tools: ", "stream: "
+DECIDING: Mapping[str, Paths] = {
+    "chat": (
+        *("response_format", "n", "logprobs", "modalities"),
+        *(WITH_TOOLS + "tool_choice", STREAMED + "stream_options.include_usage"),
+    ),
+    "cohere chat": ("response_format", "documents", "logprobs", WITH_TOOLS + "tool_choice"),
+    "ollama chat": ("format", "think"),
+    "generate": ("format", "think", "suffix"),
+    "completions": (
+        *("n", "suffix", "echo", "logprobs"),
+        STREAMED + "stream_options.include_usage",
+    ),
+    "fim": ("suffix",),
+    "responses": (
+        *("text.format", "previous_response_id", "conversation"),
+        WITH_TOOLS + "tool_choice",
+    ),
+    "compact": ("previous_response_id",),
+    "input_tokens": ("text.format", "previous_response_id", "conversation"),
+    "messages": (
+        *("output_config.format", "output_format", "thinking.type"),
+        WITH_TOOLS + "tool_choice",
+    ),
+    "converse": ("outputConfig.textFormat", WITH_TOOLS + "toolConfig.toolChoice"),
+    "generateContent": (
+        *("generationConfig.responseMimeType", "generationConfig.responseModalities"),
+        *("generationConfig.candidateCount", WITH_TOOLS + "toolConfig"),
+    ),
+    "embed": ("dimensions", "encoding_format"),
+    "cohere embed": ("embedding_types", "output_dimension"),
+    "ollama embed": ("dimensions",),
+    "ollama embeddings": (),
+    "bedrock invoke": ("dimensions", "embedding_types"),
+    "embedContent": ("taskType", "outputDimensionality"),
+    "batchEmbedContents": (),
+    "predict": ("parameters",),  # Google's, of vectors and of pictures
+    "image": ("n", "size", "quality", "output_format", "response_format"),
+    "audio": ("response_format", "language"),
+    "rerank": ("top_n",),
+    "bedrock rerank": (),
+    "vertex_ai rerank": ("topN",),
+}
+
+# Fields that are asked for where they are there: few requests have them.
+RARE: Mapping[str, Paths] = {
+    "chat": (
+        *("functions", "function_call", "audio", "web_search_options", "top_logprobs"),
+        *("prompt_mode", "thinking.type", "include_reasoning", "guided_json", "guided_regex"),
+        *("guided_choice", "guided_grammar", "structured_outputs", "plugins", "documents"),
+    ),
+    "cohere chat": ("thinking.type",),
+    "ollama chat": ("logprobs",),
+    "generate": ("raw", "template", "context", "images", "logprobs"),
+    "responses": ("prompt", "background", "include", "reasoning.summary", "top_logprobs"),
+    "messages": ("mcp_servers", "container"),
+    "converse": (
+        *("promptVariables", "additionalModelRequestFields.thinking.type"),
+        *("additionalModelResponseFieldPaths", "guardrailConfig.guardrailIdentifier"),
+    ),
+    "generateContent": (
+        *("generationConfig.responseSchema", "generationConfig.responseJsonSchema"),
+        *("generationConfig.speechConfig", "generationConfig.responseLogprobs", "cachedContent"),
+        "generationConfig.thinkingConfig.includeThoughts",
+    ),
+}
+# Which APIs have the fields of another one.
+LIKE: Mapping[str, str] = {"count_tokens": "messages", "countTokens": "generateContent"}
+
+# What is also asked for where another field is there.
+BESIDE: Mapping[str, Paths] = {
+    "generationConfig.responseMimeType": (
+        *("generationConfig.responseSchema", "generationConfig.responseJsonSchema"),
+    ),
+}
+LISTING = ("embed", "moderate")  # operations of one text or of a list
+# InvokeModel takes the makers' own requests; Nova's are Converse's.
+FAMILY_FIELDS = {"claude": "messages", "nova": "converse"}
+
+# What changes no answer's kind, of bodies that are asked for as a whole; the first three are keys
+# of a match.
+PASSED_OVER = frozenset(
+    (
+        *("model", "stream", "stream_format", "user", "metadata", "seed", "temperature", "top_p"),
+        *("max_tokens", "store", "safety_identifier", "prompt_cache_key", "service_tier"),
+        *("prompt_cache_retention", "request_id", "labels", "client", "max_tokens_per_doc"),
+    )
+)
+
+
+def fields_kind(asking: Asking) -> str:
+    """Which fields an API has: a key of DECIDING."""
+    call = asking.call
+    if call.api == "invoke" and call.operation == "generate":
+        return FAMILY_FIELDS.get(family_of(call.model), "")
+    own = f"{call.provider} {call.api}"
+    if own in DECIDING:
+        return own
+    api = LIKE.get(call.api, call.api)
+    return api if api in DECIDING else call.operation
+
+
+def as_spelled(body: Json, path: str) -> str:
+    """A path as a body spells it: Google takes every name in snake_case, too."""
+    steps = []
+    for name in path.split("."):
+        other = snake_name(name)
+        if isinstance(body, dict) and name not in body and other in body:
+            name = other
+        steps.append(name)
+        body = walked(body, name)
+    return ".".join(steps)
+
+
+def snake_name(name: str) -> str:
+    """responseMimeType as response_mime_type."""
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
+
+
+def tell_form(asking: Asking) -> None:
+    """Ask for what decides the form of an answer."""
+    kind, call = fields_kind(asking), asking.call
+    for path in DECIDING.get(kind, ()):
+        if path.startswith(WITH_TOOLS) and not call.tools:
+            continue
+        if path.startswith(STREAMED) and not call.stream:
+            continue
+        asking.whole(as_spelled(call.body, path.rpartition(": ")[2]))
+    beside = [
+        other
+        for path, others in BESIDE.items()
+        if walked(call.body, as_spelled(call.body, path)) is not None
+        for other in others
+    ]
+    for path in RARE.get(kind, ()):
+        place = as_spelled(call.body, path)
+        if path in beside or walked(call.body, place) is not None:
+            asking.whole(place)
+
+
+def told_file(file: Mapping[str, Json]) -> Dict[str, Json]:
+    """What is asked of a file in a form: what is in it, whatever it is called."""
+    return {name: file[name] for name in ("size", "sha256")}
+
+
+def tell_body(asking: Asking) -> None:
+    """Ask for all of a body that says what is to be done with it."""
+    call, said = asking.call, asking.call.said
+    if not isinstance(said, dict):
+        return
+    is_form = call.request.form is not None
+    for name, value in said.items():
+        if name in PASSED_OVER or "." in name:
+            continue
+        files = [told_file(one) for one in listed(value) if is_form and isinstance(one, dict)]
+        if files:
+            asking.body[name] = files if isinstance(value, list) else files[0]
+        elif "user" in asking.keys and value == call.user:
+            # A list may read as one text.
+            if call.operation in LISTING:
+                asking.leaf(f"{name}.0", None)
+        elif value is not None:
+            asking.whole(name)
+    for path in DECIDING.get(fields_kind(asking), ()):
+        if walked(said, path) is None:
+            asking.leaf(path, None)
+
+
+# === recording/lately ========================================================
+# What came last in a conversation: the last user message, and all since.  Pure.
+
+
+MOST_RESULTS = 8  # of tools, that are asked for beside the newest
+
+# Members in which there is a picture, sound or a file, or where it is.
+MEDIA_MEMBERS = frozenset(
+    (
+        *("url", "uri", "image_url", "document_url", "input_audio", "file", "file_id", "file_url"),
+        *("file_data", "fileUri", "file_uri", "data", "bytes", "images"),
+    )
+)
+# What such a member holds, wherever it is.
+MEDIUM = re.compile(PACKED_DATA.pattern + r"|[a-z][a-z0-9]*://")
+# Members of a tool's result that say nothing of what it is.
+RESULT_NAMES = frozenset(
+    (
+        *("type", "role", "id", "call_id", "tool_call_id", "tool_use_id", "toolUseId", "name"),
+        *("tool_name", "status", "cache_control"),
+    )
+)
+
+
+def tell_last(asking: Asking) -> None:
+    """Ask for what came last and is no text of the user: media, results of tools, references to
+    what the server holds, and the beginning of an answer."""
+    place, messages = conversation_in(asking.call.body)
+    at = max(0, last_question(messages))
+    last = [(f"{place}.{number}", messages[number]) for number in range(at, len(messages))]
+    if not last:
+        # A text and a list of messages may read alike.
+        if isinstance(within(asking.call.body, "input"), str):
+            asking.leaf("input.0", None)
+        return
+    if not asking.call.history:
+        asking.leaf(f"{place}.{len(messages)}", None)  # nor was anything said before
+    if last_question(messages) >= 0:
+        tell_question(asking, *last[0])
+    tell_results(asking, [found for path, one in last for found in results_in(path, one)])
+    for path, message in last:
+        if within(message, "type") in (None, "item_reference") and within(message, "role") is None:
+            asking.leaf(f"{path}.id", within(message, "id"))
+    path, message = last[-1]
+    if speaker_of(message) == "assistant":
+        for name in ("content", "parts"):
+            if within(message, name):
+                asking.each(f"{path}.{name}", message[name])
+
+
+def tell_question(asking: Asking, path: str, message: Mapping[str, Json]) -> None:
+    """Ask for the media of the last user message, and that there are no more."""
+    name = "parts" if "parts" in message else "content"
+    content = message.get(name)
+    number = len(content) if isinstance(content, list) else 1
+    for inner, leaf in media_in(f"{path}.{name}", content):
+        asking.leaf(inner, leaf, LONGEST_EARLIER)
+    asking.leaf(f"{path}.{name}.{number}", None)
+    for index, part in enumerate(content if isinstance(content, list) else ()):
+        # Beside a video Google has a part that says which piece of it counts.
+        if isinstance(part, dict) and "videoMetadata" in part:
+            asking.each(f"{path}.{name}.{index}.videoMetadata", part["videoMetadata"])
+    # Ollama's lie beside the text.
+    if asking.call.provider == "ollama":
+        asking.each(f"{path}.images", message.get("images"), LONGEST_EARLIER)
+        if not message.get("images"):
+            asking.leaf(f"{path}.images", message.get("images"))
+
+
+def media_in(path: str, value: Json, is_media: bool = False) -> Iterator[Tuple[str, str]]:
+    """The data of media, or where they are, by path."""
+    if isinstance(value, str):
+        if is_media or PACKED_DATA.match(value):
+            yield path, value
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from media_in(f"{path}.{index}", inner, is_media)
+    elif isinstance(value, dict) and not is_result(value):
+        for name, inner in value.items():
+            yield from media_in(f"{path}.{name}", inner, name in MEDIA_MEMBERS)
+
+
+def results_in(path: str, message: Json) -> Iterator[Tuple[str, Dict[str, Json]]]:
+    """The results of tools in a message, by path."""
+    if not isinstance(message, dict):
+        return
+    if speaker_of(message) == "tool":
+        yield path, message
+        return
+    for name in ("content", "parts"):
+        parts = message.get(name)
+        if not isinstance(parts, list):
+            continue
+        for index, part in enumerate(parts):
+            if is_result(part):
+                yield f"{path}.{name}.{index}", part
+
+
+def tell_results(asking: Asking, results: Sequence[Tuple[str, Dict[str, Json]]]) -> None:
+    """Ask for the results of tools beside the newest, which is a key of its own, and for the media
+    in that."""
+    if len(results) > 1 and asking.call.tool_call_id:
+        asking.ask("tool_call_id", asking.call.tool_call_id)
+    for path, result in results[-1 - MOST_RESULTS : -1]:
+        for inner, leaf in result_leaves(path, result):
+            asking.leaf(inner, leaf, LONGEST_EARLIER)
+    for path, result in results[-1:]:
+        for inner, leaf in result_leaves(path, result):
+            if isinstance(leaf, str) and MEDIUM.match(leaf):
+                asking.leaf(inner, leaf, LONGEST_EARLIER)
+
+
+def result_leaves(path: str, result: Mapping[str, Json]) -> Iterator[Tuple[str, Json]]:
+    """What a tool's result says, by path."""
+    for name, value in result.items():
+        if name in RESULT_BLOCKS and isinstance(value, dict):
+            yield from result_leaves(f"{path}.{name}", value)
+        elif name not in RESULT_NAMES:
+            found = itertools.islice(leaves(f"{path}.{name}", value), MOST_LEAVES)
+            yield from (one for one in found if is_told(*one))
+
+
+def is_told(path: str, leaf: Json) -> bool:
+    """Whether a leaf of a result is more than its end or the type of a part."""
+    return leaf is not None and not path.endswith(".type")
+
+
+# === recording/matches =======================================================
+# What a recorded mock asks of a request, so that it answers that and no other.  Pure.
+
+
+# Operations of which the path says what is asked.
+BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
+# Parameters that lead to another page of a list, or into the midst of a stream: without them it is
+# the first, or all of it.  Where nobody knows them, there are to be no others.
+PAGES: Mapping[str, Tuple[str, ...]] = {
+    "openai stored": ("after", "starting_after"),
+    "azure stored": ("after", "starting_after"),
+    "anthropic models": ("after_id", "before_id"),
+    "gemini models": ("pageToken",),
+    "vertex_ai models": ("pageToken",),
+    f" {OTHER}": (ALL_OTHERS,),
+}
+SAID_BY_KEYS = frozenset(("model", "stream"))  # keys of a match
+
+
+def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
+    """The `match` of the recording of a call's answer."""
+    asking = Asking(call, scrubber)
+    tell_place(wire, asking)
+    if call.operation in BY_PATH:
+        tell_path(asking)
+    elif call.operation in CONVERSING and call.api != "ocr":
+        tell_conversation(asking)
+    else:
+        asking.ask("user", asked_text(call, "user"))
+        tell_body(asking)
+    return asking.match()
+
+
+def tell_place(wire: WireFormat, asking: Asking) -> None:
+    """Ask for who is asked, and in which way."""
+    call, keys = asking.call, asking.keys
+    if call.provider:
+        keys["provider"] = call.provider
+    # Hosts with OpenAI's format may be recorded beside it, and asked for the same.
+    if call.dialect and (call.provider == DIALECTS[0] or call.dialect != call.provider):
+        keys["dialect"] = call.dialect
+    if call.operation != "generate":
+        keys["operation"] = call.operation
+    if call.api:
+        keys["api"] = call.api
+    if call.model:
+        asking.ask("model", call.model)
+    if can_stream(wire) or call.operation == OTHER:
+        keys["stream"] = call.stream
+
+
+def asked_text(call: Call, name: str) -> Optional[str]:
+    """A text of the call; none where nothing is there, not even an empty one."""
+    text: str = getattr(call, name)
+    if not text and name not in call.blank:
+        return None
+    return text
+
+
+def tell_path(asking: Asking) -> None:
+    """Ask for the path, with its query and, if there is one, the body."""
+    call = asking.call
+    if call.operation == OTHER:
+        asking.keys["method"] = call.method
+    asking.ask("path", call.path)
+    tell_query(asking, [name for name in call.query if not is_secret_parameter(name)])
+    if isinstance(call.said, dict):
+        tell_body(asking)
+        tell_no_more(asking)
+    elif call.request.body or (call.operation == OTHER and call.method in WITH_BODY):
+        tell_text_or_list(asking)
+
+
+def tell_no_more(asking: Asking) -> None:
+    """Ask on a path of no provider for a body in which nothing else is said: nobody knows what that
+    would change.  Not where something is left out, for that may be another one each time."""
+    call, said = asking.call, asking.call.said
+    if (
+        call.operation != OTHER
+        or call.request.form is not None
+        or asking.scrubber.value(said) != said
+    ):
+        return
+    if not (PASSED_OVER - SAID_BY_KEYS) & set(said):
+        asking.keys["body_sha256"] = call.body_sha256
+
+
+def tell_text_or_list(asking: Asking) -> None:
+    """Ask for a body that is no object; of a long one, and of one with a key in it, for a hash."""
+    said = asking.call.said
+    text = said if isinstance(said, str) else compact(said)
+    if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
+        asking.keys["body"] = said
+    else:
+        asking.keys["body_sha256"] = asking.call.body_sha256
+
+
+def tell_query(asking: Asking, names: List[str]) -> None:
+    """Ask for parameters of the query, and for no other page of a list."""
+    call = asking.call
+    query = {name: asking.matcher(call.query[name]) for name in names if name not in UNASKED_QUERY}
+    for name in PAGES.get(f"{call.provider} {call.operation}", ()):
+        query.setdefault(name, None)
+    if query:
+        asking.keys["query"] = query
+
+
+def tell_conversation(asking: Asking) -> None:
+    """Ask for what is said, what was said before, and in which form the answer is to be."""
+    call = asking.call
+    asking.ask("system", asked_text(call, "system"))
+    asking.ask("user", asked_text(call, "user"))
+    if call.api in PROMPTED:
+        tell_prompt(asking)
+    else:
+        asking.keys["turn"] = call.turn
+        asking.ask("tool_result", call.tool_result)
+        if call.history:
+            asking.keys["history"] = replayed_history(asking)
+        tell_tools(asking)
+        tell_last(asking)
+    tell_form(asking)
+    if call.stream and call.api == "generateContent":
+        tell_framing(asking)
+    # The body of an invoke request is packed, and says what is counted.
+    if isinstance(within(call.body, "input", "invokeModel", "body"), str):
+        asking.keys["body_sha256"] = call.body_sha256
+
+
+def replayed_history(asking: Asking) -> Optional[str]:
+    """The history of the request as it comes when earlier answers are replays: in those the
+    client's own key is scrubbed, too."""
+    _, messages = conversation_in(asking.call.body)
+    replayed = [
+        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one
+        for one in answers_in_one(messages)
+    ]
+    return history_of({"messages": replayed})
+
+
+def tell_prompt(asking: Asking) -> None:
+    """Ask for a prompt that is no text, or could be read as one."""
+    prompt = within(asking.call.body, "prompt")
+    if isinstance(prompt, list):
+        asking.whole("prompt")
+    elif isinstance(prompt, str) and "\n" in prompt:
+        asking.leaf("prompt.0", None)
+
+
+def tell_framing(asking: Asking) -> None:
+    """Ask for how Google's events are framed."""
+    query = asking.call.query
+    name = "$alt" if "$alt" in query else "alt"
+    asking.keys["query"] = {name: query.get(name)}
+
+
+def tell_tools(asking: Asking) -> None:
+    """Ask for the tools, and that there are no others."""
+    call = asking.call
+    names = [name for name in dict.fromkeys(call.tools) if asking.scrubber.text(name) == name]
+    if names:
+        asking.keys["tools"] = list(names)
+    place = "tools"
+    if fields_kind(asking) == "converse":
+        place = "toolConfig.tools"
+    tools = walked(call.body, place)
+    if tools is None:
+        asking.leaf(place, None)
+    elif place == "toolConfig.tools":
+        specified = [at for at, tool in enumerate(tools) if "cachePoint" not in tool]
+        for at in range(max(specified, default=-1) + 1, len(tools) + 1):
+            asking.leaf(f"{place}.{at}.toolSpec", None)  # a cache point may be there
+    elif isinstance(tools, list):
+        for index, tool in enumerate(tools):
+            kind = tool.get("type")
+            if kind not in (None, "function", "custom", *call.tools):
+                asking.leaf(f"tools.{index}.type", kind)
+        if call.api == "generateContent":
+            tell_declared(asking, tools)
+        asking.leaf(f"tools.{len(tools)}", None)
+
+
+def tell_declared(asking: Asking, tools: List[Dict[str, Json]]) -> None:
+    """Ask for how many functions each of Google's tools declares, and for those that have no name:
+    the search and the like."""
+    for index, tool in enumerate(tools):
+        name = as_spelled(tool, "functionDeclarations")
+        declared = tool.get(name)
+        if isinstance(declared, list):
+            asking.leaf(f"tools.{index}.{name}.{len(declared)}", None)
+    unnamed: List[Json] = [
+        {name: {} for name, value in tool.items() if isinstance(value, dict)} for tool in tools
+    ]
+    if any(unnamed):
+        asking.body["tools"] = unnamed
+
+
 # === suggestion ==============================================================
 # A suggestion: the mock that somebody would write to have a request answered.  Pure.
 
@@ -38819,6 +39467,7 @@ def masking_of(asked: Asked) -> Masking:
 LONGEST_TEXT = 100  # characters of a text that is asked for as a whole
 LONGEST_PIECE = 80  # and of a piece that tells a longer one from others
 LEAST_PIECE = 20  # of one that is rather taken than what follows it
+LONGEST_EXAMPLE = 2000  # of an answer that is suggested as it was
 LOOKED_THROUGH = 20_000  # characters of a long text
 # What parts the lines of a text, and what does not read well in a file: controls, half characters.
 PARTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -38826,17 +39475,17 @@ TEXT_OF: Dict[str, str] = {"token": "a-token-of-the-mock", "metadata": "a-token-
 USUAL_TEXT = "Hello from the mock."
 
 
-def suggestion_for(asked: Asked) -> Optional[Dict[str, Json]]:
-    """A mock that would have answered a request; None for one that no mock can answer: it could not
-    be read, or was refused before mocks were asked."""
+def suggestion_for(asked: Asked, answer: Json = None) -> Optional[Dict[str, Json]]:
+    """A mock that would have answered a request, which got this answer; None for one that no mock
+    can answer: it could not be read, or was refused before mocks were asked."""
     call, wire = asked.call, asked.wire
     if call is None or wire is None:
         return None
     more: Dict[str, Json] = {}
     # What --strict has refused is refused to every mock that does not say otherwise.
-    if asked.is_invalid and not asked.mock:
+    if asked.is_invalid and asked.status >= 400 and not (asked.mock or asked.unmatched):
         more["strict"] = False
-    for response in responses_to(wire, call):
+    for response in responses_to(wire, call, answer):
         for match in matches_of(wire, call):
             spec = {"match": match, "response": response, **more}
             if would_answer(spec, wire, call):
@@ -38861,14 +39510,19 @@ def nothing_stored(name: str) -> bytes:
 # --- responses ---
 
 
-def responses_to(wire: WireFormat, call: Call) -> Iterator[Json]:
-    """What may be said to a call, best first."""
+def responses_to(wire: WireFormat, call: Call, answer: Json) -> Iterator[Json]:
+    """What may be said to a call that got this answer, best first."""
     if Embedding in wire.speaks:
         yield {"embedding": [0.1, 0.2, 0.3]}
     if Scores in wire.speaks:
         yield {"scores": [0.9, 0.5, 0.1][: max(1, len(call.inputs))]}
     if Text in wire.speaks and wire.operation != OTHER:
         yield {"text": TEXT_OF.get(wire.operation, USUAL_TEXT)}
+    # Where nothing but a body can be said, it is easiest to change the one that there was.
+    body = within(answer, "body")
+    is_good = within(answer, "status") == 200 and isinstance(body, (dict, list))
+    if is_good and len(compact(body)) <= LONGEST_EXAMPLE:
+        yield {"body": body}
     yield {"body": {"message": USUAL_TEXT}}
     yield {"raw": USUAL_TEXT}
 
@@ -38884,7 +39538,7 @@ def matches_of(wire: WireFormat, call: Call) -> Iterator[Dict[str, Json]]:
         yield by_path
         return
     said = last_said(call)
-    if said:
+    if said and call.operation not in BY_PATH:
         yield {**place_of(call), **said}
     if call.operation != "generate":
         yield {"operation": call.operation, "path": call.path}
@@ -39148,8 +39802,9 @@ class Operations:
         """A request with its answer, as far as that was sent, and a mock that would have matched
         it; Unavailable if the journal has none with this id."""
         entry = self.known(number)
-        shown = entry.json()
-        return {**shown, "answer": answer_json(entry), "suggestion": suggestion_for(entry.asked)}
+        answer = answer_json(entry)
+        suggestion = suggestion_for(entry.asked, answer)
+        return {**entry.json(), "answer": answer, "suggestion": suggestion}
 
     def known(self, number: str) -> Entry:
         """The request with this id, whatever its session; Unavailable if there is none."""
@@ -42495,621 +43150,6 @@ class Capture:
         return self.header("content-type").partition(";")[0].strip().lower()
 
 
-# === recording/wants =========================================================
-# A match in the making: keys, places in the body; texts are bounded and scrubbed.  Pure.
-
-
-LONGEST_TOLD = 64 * 1024  # characters of a text that is asked for as it is
-LONGEST_EARLIER = 1000  # the same of what did not come last
-LONGEST_BODY = 256 * 1024  # of a piece of the body as JSON
-MOST_SAMPLES = 4  # of a longer text, beside its end and its length
-SAMPLE, SAMPLED_END = 24, 60  # characters of each
-MOST_LEAVES = 64  # places that are asked for one by one, of one value
-
-
-def sampled(text: str) -> Dict[str, Json]:
-    """A matcher for a long text: its length, its end, and some pieces of it.
-
-    Pictures of one kind begin alike, and often end so."""
-    middle = len(text) - SAMPLED_END
-    step = middle // (MOST_SAMPLES + 1)
-    pattern, at = r"(?s)\A", 0
-    for number in range(1, MOST_SAMPLES + 1):
-        start = number * step
-        pattern += f".{{{start - at}}}" + re.escape(text[start : start + SAMPLE])
-        at = start + SAMPLE
-    pattern += f".{{{middle - at}}}" + re.escape(text[middle:])
-    return {"regex": pattern + r"\Z"}
-
-
-def leaves(path: str, value: Json) -> Iterator[Tuple[str, Json]]:
-    """The texts, numbers and booleans in a value, by path; behind the last item of a list there is
-    none."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from leaves(f"{path}.{name}", inner)
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from leaves(f"{path}.{index}", inner)
-        yield f"{path}.{len(value)}", None
-    elif value is not None:
-        yield path, value
-
-
-def member_name(path: str) -> str:
-    """What the member is called that is at a path; in a list, what the list is called."""
-    return next((name for name in reversed(path.split(".")) if not name.isdigit()), "")
-
-
-class Asking:
-    """What is asked of requests like a call, so far."""
-
-    def __init__(self, call: Call, scrubber: Scrubber) -> None:
-        self.call, self.scrubber = call, scrubber
-        self.keys: Dict[str, Json] = {}
-        self.fields: Dict[str, Json] = {}
-        self.body: Dict[str, Any] = {}
-
-    def match(self) -> Dict[str, Json]:
-        """All of it, in the order in which a match is read."""
-        found = dict(self.keys)
-        if self.fields:
-            found["fields"] = self.fields
-        if self.body:
-            found["body"] = self.body
-        return {key: found[key] for key in MATCH_KEYS if key in found}
-
-    def matcher(self, text: str, longest: int = LONGEST_TOLD) -> Json:
-        """A matcher for a text; of a long one, for some of it."""
-        if len(text) <= longest or len(text) <= SAMPLED_END + MOST_SAMPLES * (SAMPLE + 1):
-            return self.scrubber.matcher(text)
-        if PACKED_DATA.match(text) or self.scrubber.text(text) == text:
-            return sampled(text)
-        return self.scrubber.matcher(text)
-
-    def ask(self, key: str, text: Optional[str]) -> None:
-        """Ask for a text of the call, or for none."""
-        self.keys[key] = None if text is None else self.matcher(text)
-
-    def leaf(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
-        """Ask for the text, the number or the boolean that is at a place in the body, or for
-        nothing there."""
-        # A name with a point in it can't be part of a path, and one that is a key should not be.
-        if walked(self.call.said, path) != value or re.search(BRACKETS.pattern + r"\.", path):
-            return
-        if self.scrubber.text(path) != path:
-            return
-        if isinstance(value, str):
-            if is_secret_member(member_name(path), value):
-                return  # a short one is not known by itself
-            value = self.matcher(value, longest)
-        self.fields[path] = value
-
-    def each(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
-        """Ask for all texts, numbers and booleans below a place, unless they are too many."""
-        for inner, leaf in itertools.islice(leaves(path, value), MOST_LEAVES):
-            self.leaf(inner, leaf, longest)
-
-    def is_whole(self, value: Json, name: str) -> bool:
-        """Whether a value can be asked for as it is: nothing secret in it, and not too long."""
-        return self.scrubber.value(value, name) == value and len(compact(value)) <= LONGEST_BODY
-
-    def whole(self, path: str) -> None:
-        """Ask for what is at a place in the body, whatever that is."""
-        value = walked(self.call.said, path)
-        if not isinstance(value, (dict, list)):
-            self.leaf(path, value)
-        # An object of the body may have more members, so that an empty one asks for little.
-        elif self.is_whole(value, member_name(path)):
-            *outer, name = path.split(".")
-            around = self.body
-            for step in outer:
-                around = around.setdefault(step, {})
-            around[name] = value
-        else:
-            self.each(path, value)
-
-
-# === recording/deciding ======================================================
-# What decides the form of an answer, beside what was said: an API's own fields.  Pure.
-
-
-Paths = Tuple[str, ...]
-
-# Fields that are asked for, there or not: with another value the answer is of another kind.  What
-# is behind the mark only counts where there are tools, or where the answer is streamed.
-WITH_TOOLS, STREAMED = "tools: ", "stream: "
-DECIDING: Mapping[str, Paths] = {
-    "chat": (
-        *("response_format", "n", "logprobs", "modalities"),
-        *(WITH_TOOLS + "tool_choice", STREAMED + "stream_options.include_usage"),
-    ),
-    "cohere chat": ("response_format", "documents", "logprobs", WITH_TOOLS + "tool_choice"),
-    "ollama chat": ("format", "think"),
-    "generate": ("format", "think", "suffix"),
-    "completions": (
-        *("n", "suffix", "echo", "logprobs"),
-        STREAMED + "stream_options.include_usage",
-    ),
-    "fim": ("suffix",),
-    "responses": (
-        *("text.format", "previous_response_id", "conversation"),
-        WITH_TOOLS + "tool_choice",
-    ),
-    "compact": ("previous_response_id",),
-    "input_tokens": ("text.format", "previous_response_id", "conversation"),
-    "messages": (
-        *("output_config.format", "output_format", "thinking.type"),
-        WITH_TOOLS + "tool_choice",
-    ),
-    "converse": ("outputConfig.textFormat", WITH_TOOLS + "toolConfig.toolChoice"),
-    "generateContent": (
-        *("generationConfig.responseMimeType", "generationConfig.responseModalities"),
-        *("generationConfig.candidateCount", WITH_TOOLS + "toolConfig"),
-    ),
-    "embed": ("dimensions", "encoding_format"),
-    "cohere embed": ("embedding_types", "output_dimension"),
-    "ollama embed": ("dimensions",),
-    "ollama embeddings": (),
-    "bedrock invoke": ("dimensions", "embedding_types"),
-    "embedContent": ("taskType", "outputDimensionality"),
-    "batchEmbedContents": (),
-    "predict": ("parameters",),  # Google's, of vectors and of pictures
-    "image": ("n", "size", "quality", "output_format", "response_format"),
-    "audio": ("response_format", "language"),
-    "rerank": ("top_n",),
-    "bedrock rerank": (),
-    "vertex_ai rerank": ("topN",),
-}
-
-# Fields that are asked for where they are there: few requests have them.
-RARE: Mapping[str, Paths] = {
-    "chat": (
-        *("functions", "function_call", "audio", "web_search_options", "top_logprobs"),
-        *("prompt_mode", "thinking.type", "include_reasoning", "guided_json", "guided_regex"),
-        *("guided_choice", "guided_grammar", "structured_outputs", "plugins", "documents"),
-    ),
-    "cohere chat": ("thinking.type",),
-    "ollama chat": ("logprobs",),
-    "generate": ("raw", "template", "context", "images", "logprobs"),
-    "responses": ("prompt", "background", "include", "reasoning.summary", "top_logprobs"),
-    "messages": ("mcp_servers", "container"),
-    "converse": (
-        *("promptVariables", "additionalModelRequestFields.thinking.type"),
-        *("additionalModelResponseFieldPaths", "guardrailConfig.guardrailIdentifier"),
-    ),
-    "generateContent": (
-        *("generationConfig.responseSchema", "generationConfig.responseJsonSchema"),
-        *("generationConfig.speechConfig", "generationConfig.responseLogprobs", "cachedContent"),
-        "generationConfig.thinkingConfig.includeThoughts",
-    ),
-}
-# Which APIs have the fields of another one.
-LIKE: Mapping[str, str] = {"count_tokens": "messages", "countTokens": "generateContent"}
-
-# What is also asked for where another field is there.
-BESIDE: Mapping[str, Paths] = {
-    "generationConfig.responseMimeType": (
-        *("generationConfig.responseSchema", "generationConfig.responseJsonSchema"),
-    ),
-}
-LISTING = ("embed", "moderate")  # operations of one text or of a list
-# InvokeModel takes the makers' own requests; Nova's are Converse's.
-FAMILY_FIELDS = {"claude": "messages", "nova": "converse"}
-
-# What changes no answer's kind, of bodies that are asked for as a whole; the first three are keys
-# of a match.
-PASSED_OVER = frozenset(
-    (
-        *("model", "stream", "stream_format", "user", "metadata", "seed", "temperature", "top_p"),
-        *("max_tokens", "store", "safety_identifier", "prompt_cache_key", "service_tier"),
-        *("prompt_cache_retention", "request_id", "labels", "client", "max_tokens_per_doc"),
-    )
-)
-
-
-def fields_kind(asking: Asking) -> str:
-    """Which fields an API has: a key of DECIDING."""
-    call = asking.call
-    if call.api == "invoke" and call.operation == "generate":
-        return FAMILY_FIELDS.get(family_of(call.model), "")
-    own = f"{call.provider} {call.api}"
-    if own in DECIDING:
-        return own
-    api = LIKE.get(call.api, call.api)
-    return api if api in DECIDING else call.operation
-
-
-def as_spelled(body: Json, path: str) -> str:
-    """A path as a body spells it: Google takes every name in snake_case, too."""
-    steps = []
-    for name in path.split("."):
-        other = snake_name(name)
-        if isinstance(body, dict) and name not in body and other in body:
-            name = other
-        steps.append(name)
-        body = walked(body, name)
-    return ".".join(steps)
-
-
-def snake_name(name: str) -> str:
-    """responseMimeType as response_mime_type."""
-    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
-
-
-def tell_form(asking: Asking) -> None:
-    """Ask for what decides the form of an answer."""
-    kind, call = fields_kind(asking), asking.call
-    for path in DECIDING.get(kind, ()):
-        if path.startswith(WITH_TOOLS) and not call.tools:
-            continue
-        if path.startswith(STREAMED) and not call.stream:
-            continue
-        asking.whole(as_spelled(call.body, path.rpartition(": ")[2]))
-    beside = [
-        other
-        for path, others in BESIDE.items()
-        if walked(call.body, as_spelled(call.body, path)) is not None
-        for other in others
-    ]
-    for path in RARE.get(kind, ()):
-        place = as_spelled(call.body, path)
-        if path in beside or walked(call.body, place) is not None:
-            asking.whole(place)
-
-
-def told_file(file: Mapping[str, Json]) -> Dict[str, Json]:
-    """What is asked of a file in a form: what is in it, whatever it is called."""
-    return {name: file[name] for name in ("size", "sha256")}
-
-
-def tell_body(asking: Asking) -> None:
-    """Ask for all of a body that says what is to be done with it."""
-    call, said = asking.call, asking.call.said
-    if not isinstance(said, dict):
-        return
-    is_form = call.request.form is not None
-    for name, value in said.items():
-        if name in PASSED_OVER or "." in name:
-            continue
-        files = [told_file(one) for one in listed(value) if is_form and isinstance(one, dict)]
-        if files:
-            asking.body[name] = files if isinstance(value, list) else files[0]
-        elif "user" in asking.keys and value == call.user:
-            # A list may read as one text.
-            if call.operation in LISTING:
-                asking.leaf(f"{name}.0", None)
-        elif value is not None:
-            asking.whole(name)
-    for path in DECIDING.get(fields_kind(asking), ()):
-        if walked(said, path) is None:
-            asking.leaf(path, None)
-
-
-# === recording/lately ========================================================
-# What came last in a conversation: the last user message, and all since.  Pure.
-
-
-MOST_RESULTS = 8  # of tools, that are asked for beside the newest
-
-# Members in which there is a picture, sound or a file, or where it is.
-MEDIA_MEMBERS = frozenset(
-    (
-        *("url", "uri", "image_url", "document_url", "input_audio", "file", "file_id", "file_url"),
-        *("file_data", "fileUri", "file_uri", "data", "bytes", "images"),
-    )
-)
-# What such a member holds, wherever it is.
-MEDIUM = re.compile(PACKED_DATA.pattern + r"|[a-z][a-z0-9]*://")
-# Members of a tool's result that say nothing of what it is.
-RESULT_NAMES = frozenset(
-    (
-        *("type", "role", "id", "call_id", "tool_call_id", "tool_use_id", "toolUseId", "name"),
-        *("tool_name", "status", "cache_control"),
-    )
-)
-
-
-def tell_last(asking: Asking) -> None:
-    """Ask for what came last and is no text of the user: media, results of tools, references to
-    what the server holds, and the beginning of an answer."""
-    place, messages = conversation_in(asking.call.body)
-    at = max(0, last_question(messages))
-    last = [(f"{place}.{number}", messages[number]) for number in range(at, len(messages))]
-    if not last:
-        # A text and a list of messages may read alike.
-        if isinstance(within(asking.call.body, "input"), str):
-            asking.leaf("input.0", None)
-        return
-    if not asking.call.history:
-        asking.leaf(f"{place}.{len(messages)}", None)  # nor was anything said before
-    if last_question(messages) >= 0:
-        tell_question(asking, *last[0])
-    tell_results(asking, [found for path, one in last for found in results_in(path, one)])
-    for path, message in last:
-        if within(message, "type") in (None, "item_reference") and within(message, "role") is None:
-            asking.leaf(f"{path}.id", within(message, "id"))
-    path, message = last[-1]
-    if speaker_of(message) == "assistant":
-        for name in ("content", "parts"):
-            if within(message, name):
-                asking.each(f"{path}.{name}", message[name])
-
-
-def tell_question(asking: Asking, path: str, message: Mapping[str, Json]) -> None:
-    """Ask for the media of the last user message, and that there are no more."""
-    name = "parts" if "parts" in message else "content"
-    content = message.get(name)
-    number = len(content) if isinstance(content, list) else 1
-    for inner, leaf in media_in(f"{path}.{name}", content):
-        asking.leaf(inner, leaf, LONGEST_EARLIER)
-    asking.leaf(f"{path}.{name}.{number}", None)
-    for index, part in enumerate(content if isinstance(content, list) else ()):
-        # Beside a video Google has a part that says which piece of it counts.
-        if isinstance(part, dict) and "videoMetadata" in part:
-            asking.each(f"{path}.{name}.{index}.videoMetadata", part["videoMetadata"])
-    # Ollama's lie beside the text.
-    if asking.call.provider == "ollama":
-        asking.each(f"{path}.images", message.get("images"), LONGEST_EARLIER)
-        if not message.get("images"):
-            asking.leaf(f"{path}.images", message.get("images"))
-
-
-def media_in(path: str, value: Json, is_media: bool = False) -> Iterator[Tuple[str, str]]:
-    """The data of media, or where they are, by path."""
-    if isinstance(value, str):
-        if is_media or PACKED_DATA.match(value):
-            yield path, value
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from media_in(f"{path}.{index}", inner, is_media)
-    elif isinstance(value, dict) and not is_result(value):
-        for name, inner in value.items():
-            yield from media_in(f"{path}.{name}", inner, name in MEDIA_MEMBERS)
-
-
-def results_in(path: str, message: Json) -> Iterator[Tuple[str, Dict[str, Json]]]:
-    """The results of tools in a message, by path."""
-    if not isinstance(message, dict):
-        return
-    if speaker_of(message) == "tool":
-        yield path, message
-        return
-    for name in ("content", "parts"):
-        parts = message.get(name)
-        if not isinstance(parts, list):
-            continue
-        for index, part in enumerate(parts):
-            if is_result(part):
-                yield f"{path}.{name}.{index}", part
-
-
-def tell_results(asking: Asking, results: Sequence[Tuple[str, Dict[str, Json]]]) -> None:
-    """Ask for the results of tools beside the newest, which is a key of its own, and for the media
-    in that."""
-    if len(results) > 1 and asking.call.tool_call_id:
-        asking.ask("tool_call_id", asking.call.tool_call_id)
-    for path, result in results[-1 - MOST_RESULTS : -1]:
-        for inner, leaf in result_leaves(path, result):
-            asking.leaf(inner, leaf, LONGEST_EARLIER)
-    for path, result in results[-1:]:
-        for inner, leaf in result_leaves(path, result):
-            if isinstance(leaf, str) and MEDIUM.match(leaf):
-                asking.leaf(inner, leaf, LONGEST_EARLIER)
-
-
-def result_leaves(path: str, result: Mapping[str, Json]) -> Iterator[Tuple[str, Json]]:
-    """What a tool's result says, by path."""
-    for name, value in result.items():
-        if name in RESULT_BLOCKS and isinstance(value, dict):
-            yield from result_leaves(f"{path}.{name}", value)
-        elif name not in RESULT_NAMES:
-            found = itertools.islice(leaves(f"{path}.{name}", value), MOST_LEAVES)
-            yield from (one for one in found if is_told(*one))
-
-
-def is_told(path: str, leaf: Json) -> bool:
-    """Whether a leaf of a result is more than its end or the type of a part."""
-    return leaf is not None and not path.endswith(".type")
-
-
-# === recording/matches =======================================================
-# What a recorded mock asks of a request, so that it answers that and no other.  Pure.
-
-
-# Operations of which the path says what is asked.
-BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
-# Parameters that lead to another page of a list, or into the midst of a stream: without them it is
-# the first, or all of it.  Where nobody knows them, there are to be no others.
-PAGES: Mapping[str, Tuple[str, ...]] = {
-    "openai stored": ("after", "starting_after"),
-    "azure stored": ("after", "starting_after"),
-    "anthropic models": ("after_id", "before_id"),
-    "gemini models": ("pageToken",),
-    "vertex_ai models": ("pageToken",),
-    f" {OTHER}": (ALL_OTHERS,),
-}
-SAID_BY_KEYS = frozenset(("model", "stream"))  # keys of a match
-
-
-def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
-    """The `match` of the recording of a call's answer."""
-    asking = Asking(call, scrubber)
-    tell_place(wire, asking)
-    if call.operation in BY_PATH:
-        tell_path(asking)
-    elif call.operation in CONVERSING and call.api != "ocr":
-        tell_conversation(asking)
-    else:
-        asking.ask("user", asked_text(call, "user"))
-        tell_body(asking)
-    return asking.match()
-
-
-def tell_place(wire: WireFormat, asking: Asking) -> None:
-    """Ask for who is asked, and in which way."""
-    call, keys = asking.call, asking.keys
-    if call.provider:
-        keys["provider"] = call.provider
-    # Hosts with OpenAI's format may be recorded beside it, and asked for the same.
-    if call.dialect and (call.provider == DIALECTS[0] or call.dialect != call.provider):
-        keys["dialect"] = call.dialect
-    if call.operation != "generate":
-        keys["operation"] = call.operation
-    if call.api:
-        keys["api"] = call.api
-    if call.model:
-        asking.ask("model", call.model)
-    if can_stream(wire) or call.operation == OTHER:
-        keys["stream"] = call.stream
-
-
-def asked_text(call: Call, name: str) -> Optional[str]:
-    """A text of the call; none where nothing is there, not even an empty one."""
-    text: str = getattr(call, name)
-    if not text and name not in call.blank:
-        return None
-    return text
-
-
-def tell_path(asking: Asking) -> None:
-    """Ask for the path, with its query and, if there is one, the body."""
-    call = asking.call
-    if call.operation == OTHER:
-        asking.keys["method"] = call.method
-    asking.ask("path", call.path)
-    tell_query(asking, [name for name in call.query if not is_secret_parameter(name)])
-    if isinstance(call.said, dict):
-        tell_body(asking)
-        tell_no_more(asking)
-    elif call.request.body or (call.operation == OTHER and call.method in WITH_BODY):
-        tell_text_or_list(asking)
-
-
-def tell_no_more(asking: Asking) -> None:
-    """Ask on a path of no provider for a body in which nothing else is said: nobody knows what that
-    would change.  Not where something is left out, for that may be another one each time."""
-    call, said = asking.call, asking.call.said
-    if (
-        call.operation != OTHER
-        or call.request.form is not None
-        or asking.scrubber.value(said) != said
-    ):
-        return
-    if not (PASSED_OVER - SAID_BY_KEYS) & set(said):
-        asking.keys["body_sha256"] = call.body_sha256
-
-
-def tell_text_or_list(asking: Asking) -> None:
-    """Ask for a body that is no object; of a long one, and of one with a key in it, for a hash."""
-    said = asking.call.said
-    text = said if isinstance(said, str) else compact(said)
-    if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
-        asking.keys["body"] = said
-    else:
-        asking.keys["body_sha256"] = asking.call.body_sha256
-
-
-def tell_query(asking: Asking, names: List[str]) -> None:
-    """Ask for parameters of the query, and for no other page of a list."""
-    call = asking.call
-    query = {name: asking.matcher(call.query[name]) for name in names if name not in UNASKED_QUERY}
-    for name in PAGES.get(f"{call.provider} {call.operation}", ()):
-        query.setdefault(name, None)
-    if query:
-        asking.keys["query"] = query
-
-
-def tell_conversation(asking: Asking) -> None:
-    """Ask for what is said, what was said before, and in which form the answer is to be."""
-    call = asking.call
-    asking.ask("system", asked_text(call, "system"))
-    asking.ask("user", asked_text(call, "user"))
-    if call.api in PROMPTED:
-        tell_prompt(asking)
-    else:
-        asking.keys["turn"] = call.turn
-        asking.ask("tool_result", call.tool_result)
-        if call.history:
-            asking.keys["history"] = replayed_history(asking)
-        tell_tools(asking)
-        tell_last(asking)
-    tell_form(asking)
-    if call.stream and call.api == "generateContent":
-        tell_framing(asking)
-    # The body of an invoke request is packed, and says what is counted.
-    if isinstance(within(call.body, "input", "invokeModel", "body"), str):
-        asking.keys["body_sha256"] = call.body_sha256
-
-
-def replayed_history(asking: Asking) -> Optional[str]:
-    """The history of the request as it comes when earlier answers are replays: in those the
-    client's own key is scrubbed, too."""
-    _, messages = conversation_in(asking.call.body)
-    replayed = [
-        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one
-        for one in answers_in_one(messages)
-    ]
-    return history_of({"messages": replayed})
-
-
-def tell_prompt(asking: Asking) -> None:
-    """Ask for a prompt that is no text, or could be read as one."""
-    prompt = within(asking.call.body, "prompt")
-    if isinstance(prompt, list):
-        asking.whole("prompt")
-    elif isinstance(prompt, str) and "\n" in prompt:
-        asking.leaf("prompt.0", None)
-
-
-def tell_framing(asking: Asking) -> None:
-    """Ask for how Google's events are framed."""
-    query = asking.call.query
-    name = "$alt" if "$alt" in query else "alt"
-    asking.keys["query"] = {name: query.get(name)}
-
-
-def tell_tools(asking: Asking) -> None:
-    """Ask for the tools, and that there are no others."""
-    call = asking.call
-    names = [name for name in dict.fromkeys(call.tools) if asking.scrubber.text(name) == name]
-    if names:
-        asking.keys["tools"] = list(names)
-    place = "tools"
-    if fields_kind(asking) == "converse":
-        place = "toolConfig.tools"
-    tools = walked(call.body, place)
-    if tools is None:
-        asking.leaf(place, None)
-    elif place == "toolConfig.tools":
-        specified = [at for at, tool in enumerate(tools) if "cachePoint" not in tool]
-        for at in range(max(specified, default=-1) + 1, len(tools) + 1):
-            asking.leaf(f"{place}.{at}.toolSpec", None)  # a cache point may be there
-    elif isinstance(tools, list):
-        for index, tool in enumerate(tools):
-            kind = tool.get("type")
-            if kind not in (None, "function", "custom", *call.tools):
-                asking.leaf(f"tools.{index}.type", kind)
-        if call.api == "generateContent":
-            tell_declared(asking, tools)
-        asking.leaf(f"tools.{len(tools)}", None)
-
-
-def tell_declared(asking: Asking, tools: List[Dict[str, Json]]) -> None:
-    """Ask for how many functions each of Google's tools declares, and for those that have no name:
-    the search and the like."""
-    for index, tool in enumerate(tools):
-        name = as_spelled(tool, "functionDeclarations")
-        declared = tool.get(name)
-        if isinstance(declared, list):
-            asking.leaf(f"tools.{index}.{name}.{len(declared)}", None)
-    unnamed: List[Json] = [
-        {name: {} for name, value in tool.items() if isinstance(value, dict)} for tool in tools
-    ]
-    if any(unnamed):
-        asking.body["tools"] = unnamed
-
-
 # === recording/names =========================================================
 # Names of recordings: what was asked, as the name of a file.  Pure.
 
@@ -45953,23 +45993,28 @@ class Lent(Kept):
 
     def __init__(self, before: bytes, after: bytes) -> None:
         super().__init__()
-        self.before = before
-        self.after = after
-        self.size = len(before) + len(after) + PIECE_SIZE
+        self.drop()  # nothing is added to it
+        self.before, self.after = before, after
+        self.most = len(before) + len(after) + SIZE_OF_A_WRITE
         self.is_lent = True
+
+    def give(self) -> None:
+        """Be kept by nobody else any more."""
+        self.is_lent = False
 
     def drop(self) -> None:
         """Keep none of it any longer."""
         super().drop()
         self.before = self.after = b""
 
-    def written(self, moment: float, number: str) -> Tuple[bytes, bytes]:
-        """Head and body that were written at this moment in answer to the request with this id, as
-        far as they are kept."""
+    def written(self, moment: float, number: str) -> WrittenOut:
+        """What was written at this moment in answer to the request with this id."""
+        if not self.most:
+            return WrittenOut(b"", b"", [])
         date = formatdate(int(moment), usegmt=True).encode()
         data = b"%b%b%b%b%b" % (self.before, date, BETWEEN, number.encode(), self.after)
         head, end, body = data.partition(b"\r\n\r\n")
-        return (head + end, body) if self.size else (b"", b"")
+        return WrittenOut(head + end, body, [])
 
 
 class Repeat:
@@ -50923,6 +50968,12 @@ class SessionMethods:
         if waited.shortfall:
             raise TimeoutError(waited.shortfall)
         return [entry.json() for entry in waited.entries]
+
+    def answer(self, number: str) -> Optional[Dict[str, Json]]:
+        """What went out in answer to the request with this id, as far as it was sent; None as long
+        as nothing was.  KeyError if the journal has no such request."""
+        found: Optional[Dict[str, Json]] = self.operations.request(str(number))["answer"]
+        return found
 
     def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:
         """AssertionError if a mock that was added was never used, or a request was answered by no

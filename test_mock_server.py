@@ -1238,6 +1238,7 @@ def test_the_pages_sound_is_spoken_and_written_down(server: MockServer, tmp_path
 
 # Those whose curl commands are run by tests of their own.
 CURLED = {
+    "docs/cookbook.md": "tests/test_cookbook.py",
     "docs/faults.md": "test_curl_sees_what_the_chapter_on_breaking_says",
     "docs/strict.md": "test_the_readmes_gateway_is_told_what_it_did_wrong",
     "docs/recording.md": "tests/test_recording_page.py",

@@ -296,6 +296,11 @@ def test_the_health_says_what_is_wrong_with_mock_files(folder: Any, clock: Any) 
     status, found = told(answers, "GET", "health")
     assert status == 200 and (found["status"], found["version"]) == ("ok", m.__version__)
     assert (found["mocks"], found["load_errors"]) == (1, [])
+    assert found["instance"] == told(answers, "GET", "health")[1]["instance"]
+    assert (
+        found["instance"]
+        != told(m.Answerer(m.Mocks(), m.Settings()), "GET", "health")[1]["instance"]
+    )
     folder({"mocks/a.json": {"match": {"user": "x"}, "response": {"text": "x"}}})
     clock.now += 1
     assert ask(answers, m.OpenAIChat).body.count(b"reloaded") == 0

@@ -257,8 +257,8 @@ def test_every_command_line_can_be_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("mine", "data"):
-        os.mkdir(name)
+    for name in ("mine", "data", "examples/kubernetes/base"):
+        os.makedirs(name)
     lines = re.findall(r"^python3 mock_server\.py (.+?)(?: [&>].*)?$", ALL, re.M)
     assert len(lines) > 8
     for line in lines:

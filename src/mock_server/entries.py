@@ -12,7 +12,7 @@ from .gates import Gate
 from .http import Head
 from .ids import timestamp
 from .jsons import copied
-from .kept import NOTHING_KEPT
+from .kept import NOTHING_KEPT, Kept
 from .limits import JOURNAL_BODY, Difference, Json
 from .mocks.match import Condition
 from .recording.passages import Forwarded
@@ -156,7 +156,7 @@ class Sent:
         self.has_begun = has_begun
         self.blocked = 0.0
         self.blocked_since: Optional[float] = None  # of the monotonic clock, while it is
-        self.kept = NOTHING_KEPT  # what went out, where the journal shows it
+        self.kept: Kept = NOTHING_KEPT  # what went out, where the journal shows it
 
     def blocked_for(self, now: float) -> float:
         """The seconds for which the client took nothing, until now."""

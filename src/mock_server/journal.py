@@ -14,13 +14,14 @@ from .entries import Again, Ended, Entry, entry_of
 from .framings import OPENAI_SSE
 from .gates import ASIDE, Feed, Gate, Wanting, Work
 from .jsons import compact
-from .kept import ANSWERS_ROOM, Kept, KeptAnswers
+from .kept import NOTHING_KEPT, Kept
 from .limits import JOURNAL, JOURNAL_ROOM
 from .mocks.match import Condition
 from .mocks.patterns import WATCHDOG, TooLong
 from .recording.passages import Forwarded
 
 EVERY_SESSION = "*"
+ANSWERS_ROOM = 16 * 1024 * 1024  # bytes of memory that is kept of answers, of all it may take
 MOST_UNMADE = 10_000  # entries that are not made yet
 ALL_EVENTS = 10**9  # what a gate releases that is not to hold any more
 
@@ -105,7 +106,8 @@ class Journal:
         self.started = time.monotonic()
         self.counters = Counters()
         self.repeated: List[Again] = []  # requests whose entries are not made yet
-        self.answers = KeptAnswers()
+        self.kept = 0  # bytes of what is kept of answers, which may be a part of the room
+        self.kept_room = min(ANSWERS_ROOM, room // 4)
         self.freed: Callable[[int], None] = lambda size: None  # is told of the memory of what went
 
     # --- what the server tells ---
@@ -176,15 +178,16 @@ class Journal:
         entry.sent.kept.holders += 1
         if len(entries) > self.size:
             self.forget(entries.popleft())
-        if self.used + self.answers.used > self.room or not self.order[0].is_remembered:
+        if self.used + self.kept > self.room or not self.order[0].is_remembered:
             self.trim()
 
     def trim(self) -> None:
-        """Drop the oldest answers, and then the oldest entries of all sessions, while they take too
-        much room."""
-        self.answers.trim(min(ANSWERS_ROOM, self.room - self.used))
-        while self.order and (self.used > self.room or not self.order[0].is_remembered):
-            oldest = self.order.popleft()
+        """Drop the oldest entries of all sessions while they take too much room."""
+        while self.order:
+            oldest = self.order[0]
+            if oldest.is_remembered and self.used + self.kept <= self.room:
+                break
+            self.order.popleft()
             if oldest.is_remembered:
                 self.sessions[oldest.asked.session].popleft()
                 self.forget(oldest)
@@ -195,7 +198,11 @@ class Journal:
         entry.is_remembered = False
         self.used -= entry.asked.size
         self.remembered -= 1
-        self.answers.let_go(entry.sent.kept)
+        kept = entry.sent.kept
+        kept.holders -= 1
+        if not (kept.holders or kept.is_lent):
+            self.kept -= kept.told
+            entry.sent.kept = NOTHING_KEPT
         # Seldom, so that it costs each request next to nothing.
         if len(self.order) > 2 * self.remembered + 1000:
             self.order = deque(other for other in self.order if other.is_remembered)
@@ -210,7 +217,9 @@ class Journal:
             return
         with self.lock:
             entry.ended = ended
-            self.keep(entry.sent.kept)
+            kept = entry.sent.kept
+            if not kept.is_lent:
+                self.keep(kept)
             self.counters.end(entry, ended)
             if entry.gate:
                 self.gated.pop(entry.number, None)
@@ -219,9 +228,26 @@ class Journal:
 
     def keep(self, kept: Kept) -> None:
         """Count what is kept of an answer, for who holds the lock."""
-        self.answers.count(kept)
-        if self.answers.used > ANSWERS_ROOM or self.used + self.answers.used > self.room:
+        if not kept.holders:  # its entry is forgotten
+            kept.drop()
+            return
+        weight = kept.weight
+        self.kept += weight - kept.told
+        kept.told = weight
+        if self.kept > self.kept_room:
+            self.drop_answers()
+        if self.used + self.kept > self.room:
             self.trim()
+
+    def drop_answers(self) -> None:
+        """Drop the oldest answers, so many that it has not to be done again soon."""
+        for entry in self.order:
+            kept = entry.sent.kept
+            self.kept -= kept.told
+            if kept.told:
+                kept.drop()
+            if self.kept <= self.kept_room * 3 // 4:
+                break
 
     def has_grown(self, kept: Kept) -> None:
         """Count what is kept of an answer that is under way."""
@@ -233,7 +259,7 @@ class Journal:
         with self.lock:
             self.make_entries()  # which may show some of them
             for kept in lent:
-                kept.is_lent = False
+                kept.give()
                 self.keep(kept)
 
     def tell(self, entry: Entry) -> None:

@@ -230,8 +230,9 @@ class Operations:
         """A request with its answer, as far as that was sent, and a mock that would have matched
         it; Unavailable if the journal has none with this id."""
         entry = self.known(number)
-        shown = entry.json()
-        return {**shown, "answer": answer_json(entry), "suggestion": suggestion_for(entry.asked)}
+        answer = answer_json(entry)
+        suggestion = suggestion_for(entry.asked, answer)
+        return {**entry.json(), "answer": answer, "suggestion": suggestion}
 
     def known(self, number: str) -> Entry:
         """The request with this id, whatever its session; Unavailable if there is none."""

@@ -7,7 +7,7 @@ from typing import Callable, Dict, Iterable, List, Optional, Tuple
 
 from .answered import Answered
 from .entries import Asked, Sent
-from .kept import PIECE_SIZE, Kept
+from .kept import SIZE_OF_A_WRITE, Kept, WrittenOut
 from .limits import JOINED, Headers
 from .memory import CameBefore
 from .mocks.mock import Uses
@@ -34,23 +34,28 @@ class Lent(Kept):
 
     def __init__(self, before: bytes, after: bytes) -> None:
         super().__init__()
-        self.before = before
-        self.after = after
-        self.size = len(before) + len(after) + PIECE_SIZE
+        self.drop()  # nothing is added to it
+        self.before, self.after = before, after
+        self.most = len(before) + len(after) + SIZE_OF_A_WRITE
         self.is_lent = True
+
+    def give(self) -> None:
+        """Be kept by nobody else any more."""
+        self.is_lent = False
 
     def drop(self) -> None:
         """Keep none of it any longer."""
         super().drop()
         self.before = self.after = b""
 
-    def written(self, moment: float, number: str) -> Tuple[bytes, bytes]:
-        """Head and body that were written at this moment in answer to the request with this id, as
-        far as they are kept."""
+    def written(self, moment: float, number: str) -> WrittenOut:
+        """What was written at this moment in answer to the request with this id."""
+        if not self.most:
+            return WrittenOut(b"", b"", [])
         date = formatdate(int(moment), usegmt=True).encode()
         data = b"%b%b%b%b%b" % (self.before, date, BETWEEN, number.encode(), self.after)
         head, end, body = data.partition(b"\r\n\r\n")
-        return (head + end, body) if self.size else (b"", b"")
+        return WrittenOut(head + end, body, [])
 
 
 class Repeat:

@@ -103,14 +103,14 @@ def answer_json(entry: Entry) -> Optional[Dict[str, Json]]:
     """What is shown of the answer to a request, as far as it was sent; None as long as there is
     none."""
     sent, asked = entry.sent, entry.asked
-    head, body = sent.kept.written(entry.moment, entry.number)
     out = max(0, sent.bytes)
+    head, body, moments = sent.kept.written(entry.moment, entry.number)
     body = body[:out]
     if not (sent.has_begun or body):
         return None
     headers = headers_in(head)
     undone = Undone(headers)
-    moments = fed(undone, body, moments_of(entry, len(head)))
+    moments = fed(undone, body, moments)
     plain = bytes(undone.plain)
     is_cut = undone.is_cut or out > len(body)
     mask = masking_of(entry.asked)
@@ -147,12 +147,6 @@ def stream_kind_of(asked: Asked, headers: Headers, plain: bytes) -> str:
 
 
 # --- when ---
-
-
-def moments_of(entry: Entry, head: int) -> List[Moment]:
-    """How many bytes of the body were out when, in seconds since the request came."""
-    kept = entry.sent.kept
-    return [(out - head, max(0.0, at - kept.since)) for out, at in list(kept.moments)]
 
 
 def fed(undone: Undone, body: bytes, moments: Iterable[Moment]) -> List[Moment]:
@@ -216,7 +210,8 @@ def told_body(asked: Asked, plain: bytes, is_cut: bool, mask: Masking) -> Json:
         # What is cut off may end in the middle of a character.
         text = codecs.getincrementaldecoder("utf-8")().decode(plain, not is_cut)
     except ValueError:
-        return HIDDEN if hides else {"base64": base64.b64encode(plain).decode()}
+        shown = base64.b64encode(plain).decode()
+        return masked("key", shown) if hides else {"base64": shown}
     text = mask(text)
     try:
         value = parse_json(utf8(text))
@@ -229,7 +224,7 @@ def told_credentials(text: str) -> str:
     """What is told of an answer full of credentials that is no JSON: the elements of XML, with
     those masked."""
     if not text.lstrip().startswith("<"):
-        return HIDDEN
+        return masked("key", text)
     return ELEMENT.sub(masked_element, text)
 
 

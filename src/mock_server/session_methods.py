@@ -59,6 +59,12 @@ class SessionMethods:
             raise TimeoutError(waited.shortfall)
         return [entry.json() for entry in waited.entries]
 
+    def answer(self, number: str) -> Optional[Dict[str, Json]]:
+        """What went out in answer to the request with this id, as far as it was sent; None as long
+        as nothing was.  KeyError if the journal has no such request."""
+        found: Optional[Dict[str, Json]] = self.operations.request(str(number))["answer"]
+        return found
+
     def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:
         """AssertionError if a mock that was added was never used, or a request was answered by no
         mock; for `invalid` also if one could not be read or broke a rule of its provider."""

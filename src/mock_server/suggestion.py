@@ -9,16 +9,19 @@ from .entries import Asked
 from .errors import BadMock
 from .formats.all import OTHER
 from .formats.base import WireFormat
+from .jsons import compact, within
 from .key_lines import is_secret_parameter
 from .limits import Json
 from .mocks.match import UNASKED_QUERY
 from .mocks.mock import parse_mock
 from .mocks.recordings import MockNode
+from .recording.matches import BY_PATH
 from .values import Call, Embedding, Scores, Text
 
 LONGEST_TEXT = 100  # characters of a text that is asked for as a whole
 LONGEST_PIECE = 80  # and of a piece that tells a longer one from others
 LEAST_PIECE = 20  # of one that is rather taken than what follows it
+LONGEST_EXAMPLE = 2000  # of an answer that is suggested as it was
 LOOKED_THROUGH = 20_000  # characters of a long text
 # What parts the lines of a text, and what does not read well in a file: controls, half characters.
 PARTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -26,17 +29,17 @@ TEXT_OF: Dict[str, str] = {"token": "a-token-of-the-mock", "metadata": "a-token-
 USUAL_TEXT = "Hello from the mock."
 
 
-def suggestion_for(asked: Asked) -> Optional[Dict[str, Json]]:
-    """A mock that would have answered a request; None for one that no mock can answer: it could not
-    be read, or was refused before mocks were asked."""
+def suggestion_for(asked: Asked, answer: Json = None) -> Optional[Dict[str, Json]]:
+    """A mock that would have answered a request, which got this answer; None for one that no mock
+    can answer: it could not be read, or was refused before mocks were asked."""
     call, wire = asked.call, asked.wire
     if call is None or wire is None:
         return None
     more: Dict[str, Json] = {}
     # What --strict has refused is refused to every mock that does not say otherwise.
-    if asked.is_invalid and not asked.mock:
+    if asked.is_invalid and asked.status >= 400 and not (asked.mock or asked.unmatched):
         more["strict"] = False
-    for response in responses_to(wire, call):
+    for response in responses_to(wire, call, answer):
         for match in matches_of(wire, call):
             spec = {"match": match, "response": response, **more}
             if would_answer(spec, wire, call):
@@ -61,14 +64,19 @@ def nothing_stored(name: str) -> bytes:
 # --- responses ---
 
 
-def responses_to(wire: WireFormat, call: Call) -> Iterator[Json]:
-    """What may be said to a call, best first."""
+def responses_to(wire: WireFormat, call: Call, answer: Json) -> Iterator[Json]:
+    """What may be said to a call that got this answer, best first."""
     if Embedding in wire.speaks:
         yield {"embedding": [0.1, 0.2, 0.3]}
     if Scores in wire.speaks:
         yield {"scores": [0.9, 0.5, 0.1][: max(1, len(call.inputs))]}
     if Text in wire.speaks and wire.operation != OTHER:
         yield {"text": TEXT_OF.get(wire.operation, USUAL_TEXT)}
+    # Where nothing but a body can be said, it is easiest to change the one that there was.
+    body = within(answer, "body")
+    is_good = within(answer, "status") == 200 and isinstance(body, (dict, list))
+    if is_good and len(compact(body)) <= LONGEST_EXAMPLE:
+        yield {"body": body}
     yield {"body": {"message": USUAL_TEXT}}
     yield {"raw": USUAL_TEXT}
 
@@ -84,7 +92,7 @@ def matches_of(wire: WireFormat, call: Call) -> Iterator[Dict[str, Json]]:
         yield by_path
         return
     said = last_said(call)
-    if said:
+    if said and call.operation not in BY_PATH:
         yield {**place_of(call), **said}
     if call.operation != "generate":
         yield {"operation": call.operation, "path": call.path}

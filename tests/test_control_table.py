@@ -296,7 +296,7 @@ REFUSED = [
         b"",
         400,
         "bad_mock",
-        'query: limit: unknown key; known: session',
+        "query: limit: unknown key; known: session",
     ),
     (
         "POST",

@@ -19,7 +19,7 @@ if not PROGRAM.exists():
     pytest.skip("litellm is not installed", allow_module_level=True)
 
 import openai  # noqa: E402
-from gateways import (  # noqa: E402
+from by_openai import (  # noqa: E402
     ANSWERS,
     ARGUMENTS,
     ASKED,
@@ -32,12 +32,12 @@ from gateways import (  # noqa: E402
     ask,
     asked_of,
     replayed,
-    running,
     service_account,
     streamed,
     told,
     whole,
 )
+from harness import running  # noqa: E402
 
 
 class Host(NamedTuple):

@@ -19,7 +19,8 @@ pytest.importorskip("openai")
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import openai  # noqa: E402
-from gateways import running, service_account, told  # noqa: E402
+from by_openai import service_account, told  # noqa: E402
+from harness import running  # noqa: E402
 from judged import CONVERSATIONS  # noqa: E402
 
 AWS = {"aws_access_key_id": "AKIAMOCK", "aws_secret_access_key": "secret"}

@@ -15,7 +15,7 @@ if "PORTKEY" not in os.environ:
     pytest.skip("no PORTKEY names where it is installed", allow_module_level=True)
 
 import openai  # noqa: E402
-from gateways import (  # noqa: E402
+from by_openai import (  # noqa: E402
     ANSWERS,
     ARGUMENTS,
     DOCUMENTS,
@@ -26,11 +26,11 @@ from gateways import (  # noqa: E402
     ask,
     asked_of,
     replayed,
-    running,
     streamed,
     told,
     whole,
 )
+from harness import running  # noqa: E402
 
 PROGRAM = "node_modules/@portkey-ai/gateway/build/start-server.js"
 MOCKS = ANSWERS

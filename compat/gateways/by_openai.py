@@ -1,17 +1,13 @@
-"""What the tests of gateways share: how one is started, what is asked through it, what it asked of
-the server."""
+"""Gateways with openai as their client: what is asked through one, and what it asked of the
+server."""
 
 from __future__ import annotations
 
 import base64
 import json
-import os
-import subprocess
-import time
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
+from typing import Any, Dict, List, NamedTuple
 
 import openai
 from conftest import serving
@@ -82,38 +78,6 @@ def service_account(server: str) -> str:
             "token_uri": server + "/token",
         }
     )
-
-
-@contextmanager
-def running(
-    command: Sequence[str], url: str, health: str, folder: Path, **names: str
-) -> Iterator[None]:
-    """A gateway's process, once it answers.  Of the machine's environment it has the path alone."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **names}
-    with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
-    try:
-        for _ in range(600):
-            if process.poll() is not None or ready(url, health):
-                break
-            time.sleep(0.2)
-        assert ready(url, health), (folder / "log").read_text(encoding="utf-8")[-2000:]
-        yield
-        process.terminate()
-        process.wait(timeout=20)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def ready(url: str, path: str) -> bool:
-    """Whether a gateway answers."""
-    try:
-        return bool(told(url, "GET", path)[0] == 200)
-    except OSError:
-        return False
 
 
 def asked_of(server: str, **match: Any) -> List[Any]:

@@ -23,7 +23,7 @@ try:
 except ImportError:
     collect_ignore_glob = ["test_*.py"]
 else:
-    expect.set_options(timeout=3_000)
+    expect.set_options(timeout=10_000)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

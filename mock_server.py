@@ -40280,7 +40280,7 @@ select { max-width: 180px; padding: 0 6px; }
   max-height: 66px; overflow: auto; }
 .title .what { display: flex; flex-wrap: wrap; gap: 4px 10px; align-items: center;
   margin-top: 4px; }
-.what .badge { margin-left: 6px; }
+.what span .badge { margin-left: 6px; }
 .note { margin: 12px 16px 0; padding: 8px 12px; border-radius: 8px; background: var(--amber-soft); }
 .part { border-bottom: 1px solid var(--line); padding: 0 16px; }
 .part > summary { padding: 11px 0; cursor: pointer; display: flex; gap: 8px; list-style: none;

@@ -3520,7 +3520,7 @@ class Limit:
 
 
 @record
-class Response:
+class HttpResponse:
     """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a
     Hold where the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked.
 
@@ -3713,7 +3713,7 @@ def half_of(steps: Iterable[Step]) -> Iterator[Step]:
 
 
 @a_fault("malformed", "content")
-def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) -> Response:
+def tearing(response: HttpResponse, fault: Fault, tear: Callable[[bytes], bytes]) -> HttpResponse:
     """Broken JSON: half of a whole body, or one event torn, which is fine but for its data.
 
     `tear` is how the stream's framing does that to a frame."""
@@ -21638,7 +21638,7 @@ class Passage(Gate):
         self.sent = call.request.raw or AsSent(call.path, b"", call.request.body)
         self.forwarded = Forwarded(upstream.shown(upstream.target(self.sent)))
         self.ready = Gate()
-        self.response: Optional[Response] = None
+        self.response: Optional[HttpResponse] = None
         self.refused: Optional[Refused] = None
         self.room = threading.Condition()  # of the next three
         self.pieces: Deque[Union[bytes, Cut, None]] = deque()  # None is the end
@@ -21653,7 +21653,7 @@ class Passage(Gate):
 
     # --- from the thread that forwards it ---
 
-    def answer(self, response: Response) -> None:
+    def answer(self, response: HttpResponse) -> None:
         """Hand on an answer: its head, or all of it."""
         self.response = response
         self.ready.release()
@@ -34287,7 +34287,7 @@ class Found:
     groups of regular expressions found, the wire format in which it is written, and the call as it
     is judged by that."""
 
-    mock: Mock
+    mock: ParsedMock
     answer: Answer
     used: int
     uses: Uses
@@ -34299,7 +34299,7 @@ class Found:
 
 
 @record
-class Mock:
+class ParsedMock:
     """Which calls it answers and with what.  `place` is file and position, `canonical` its JSON
     with sorted keys.  How often it was used is each session's own to know."""
 
@@ -34433,7 +34433,7 @@ class Mock:
         return Found(self, answer, used, uses, groups, wire, call, limit)
 
 
-def parse_mock(node: MockNode) -> Mock:
+def parse_mock(node: MockNode) -> ParsedMock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
     spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS), ELSEWHERE_IN_A_MOCK).value)
     if ("response" in spec) == ("responses" in spec):
@@ -34459,7 +34459,7 @@ def parse_mock(node: MockNode) -> Mock:
         strict = bool(node.get("strict").a("a boolean"))
     check_reach(node, asked, responses, answers)
     check_strictness(node, asked)
-    return Mock(
+    return ParsedMock(
         name,
         node.source,
         asked,
@@ -34642,7 +34642,7 @@ class Pinged:
 # Knows no provider, no socket and no clock.
 
 
-def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+def answer_steps(response: HttpResponse, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket, faults included."""
     intact = intact_steps(response, exchange)
     fault = response.delivery.fault
@@ -34657,7 +34657,7 @@ def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     return joined(broken(fault, "steps", intact, ending))
 
 
-def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+def intact_steps(response: HttpResponse, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket if nothing goes wrong there."""
     answer: Iterable[Step]
     if response.frames is None or response.status in NO_BODY:
@@ -34674,7 +34674,7 @@ def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
 # --- codings ---
 
 
-def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
+def coding_of(response: HttpResponse, accept: Optional[str]) -> Optional[str]:
     """How a response is coded: one of the codings of an Exchange.
 
     `accept` is the client's Accept-Encoding.  None if it takes neither gzip nor identity."""
@@ -34694,13 +34694,13 @@ def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
     return coding
 
 
-def negotiates(response: Response) -> bool:
+def negotiates(response: HttpResponse) -> bool:
     """Whether the client's Accept-Encoding is asked."""
     delivery = response.delivery
     return delivery.gzip == "auto" and (response.may_gzip or bool(delivery.plan.gzip))
 
 
-def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
+def coding_headers(response: HttpResponse, coding: str, says_gzip: bool) -> Headers:
     """What the head says of the coding; one that `says_gzip` may lie."""
     headers: Headers = ()
     # Another Accept-Encoding might have got other bytes (RFC 9110, 12.5.5).
@@ -34723,7 +34723,7 @@ def chunked_headers(plan: Plan) -> Headers:
 
 
 def complete_head(
-    response: Response, exchange: Exchange, headers: Headers, keep_alive: bool
+    response: HttpResponse, exchange: Exchange, headers: Headers, keep_alive: bool
 ) -> bytes:
     """The head of a response; `headers` are those that are only true of this one."""
     if not keep_alive or response.delivery.plan.close:
@@ -34742,7 +34742,7 @@ def complete_head(
 # --- whole answers ---
 
 
-def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+def whole_steps(response: HttpResponse, exchange: Exchange) -> Iterable[Step]:
     """A response without a stream, as one write unless its plan cuts it."""
     body, says_gzip = whole_body(response, exchange.coding)
     plan = response.delivery.plan
@@ -34766,13 +34766,13 @@ def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     )
 
 
-def goes_chunked(response: Response, exchange: Exchange) -> bool:
+def goes_chunked(response: HttpResponse, exchange: Exchange) -> bool:
     """Whether a whole body is sent in chunks."""
     # Where there can be none it is sent as it always is (RFC 9112, 6.1).
     return response.delivery.plan.chunked and exchange.minor > 0 and response.status not in NO_BODY
 
 
-def may_break_inside(fault: Fault, response: Response, exchange: Exchange) -> bool:
+def may_break_inside(fault: Fault, response: HttpResponse, exchange: Exchange) -> bool:
     """Whether a fault has a place inside a whole answer: one in a single write has none."""
     if fault.after is None or fault.after.pieces or exchange.head_only:
         return False
@@ -34791,7 +34791,7 @@ def body_steps(pieces: Iterable[Frame], plan: Plan, chunked: bool) -> Iterator[S
         yield Send(chunk(b"", plan), last=True, alone=alone)
 
 
-def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
+def whole_body(response: HttpResponse, coding: str) -> Tuple[bytes, bool]:
     """The body of a whole answer as it is sent, and whether its head calls it gzip."""
     body, mode = response.body, response.delivery.plan.gzip
     if response.status in NO_BODY:
@@ -34811,7 +34811,9 @@ def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
 # --- streams ---
 
 
-def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]) -> Iterator[Step]:
+def stream_steps(
+    response: HttpResponse, exchange: Exchange, frames: Iterable[Frame]
+) -> Iterator[Step]:
     """The head of a streamed response, then its events as its pace and its plan will have them."""
     delivery = response.delivery
     says_gzip = exchange.coding != "identity" or breaks(delivery.fault, "coding")
@@ -34838,7 +34840,7 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
 
 
 def planned_chunks(
-    response: Response, coding: str, frames: Iterable[Frame], chunked: bool
+    response: HttpResponse, coding: str, frames: Iterable[Frame], chunked: bool
 ) -> Iterator[Step]:
     """The events of a stream as gate, fault, plan, pace and coding will have them."""
     delivery = response.delivery
@@ -35074,7 +35076,7 @@ class Answered:
     it runs, `forwarded` tells where the request went, `control` marks the control API's own, `auth`
     is what was found of a credential, if that was checked."""
 
-    response: Response
+    response: HttpResponse
     call: Optional[Call] = None
     mock: str = ""
     note: str = ""
@@ -35111,9 +35113,9 @@ class Answered:
         return LONG  # a long stream, as much of it as was there at a time
 
 
-def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
+def control_response(status: int, value: Json, headers: Headers = ()) -> HttpResponse:
     """JSON for a test."""
-    return Response(
+    return HttpResponse(
         status,
         (("Content-Type", "application/json"), ("Cache-Control", "no-store"), *headers),
         utf8(compact(value) + "\n"),
@@ -36484,7 +36486,7 @@ FEW_MOCKS = 4  # are all tried in the time that the shelves take
 # By these is filed what asks for nothing else.
 FEW_VALUES = ("provider", "operation", "api", "method")
 
-Filed = Tuple[int, Mock]  # with its place in the matching order
+Filed = Tuple[int, ParsedMock]  # with its place in the matching order
 
 
 class Shelf:
@@ -36502,7 +36504,7 @@ class Shelf:
         self.entries.setdefault(letters, []).append(entry)
         self.size += 1
 
-    def take(self, letters: str, gone: Set[Mock]) -> None:
+    def take(self, letters: str, gone: Set[ParsedMock]) -> None:
         """Take mocks away that are filed under the same letters."""
         left = [entry for entry in self.entries[letters] if entry[1] not in gone]
         self.size -= len(self.entries[letters]) - len(left)
@@ -36537,10 +36539,10 @@ class Shelves:
 
     def __init__(self) -> None:
         self.shelves: Dict[Tuple[str, int, bool], Shelf] = {}
-        self.places: Dict[Mock, Tuple[Shelf, str]] = {}
+        self.places: Dict[ParsedMock, Tuple[Shelf, str]] = {}
         self.elsewhere = Shelf(lambda call: "", 0, False)  # what has no such condition
 
-    def put(self, order: int, mock: Mock) -> None:
+    def put(self, order: int, mock: ParsedMock) -> None:
         """File a mock by its rarest piece."""
         best, fewest = (self.elsewhere, ""), len(self.places)
         for shelf, letters in self.choices(mock):
@@ -36553,13 +36555,13 @@ class Shelves:
         shelf.put(letters, (order, mock))
         self.places[mock] = best
 
-    def take(self, gone: Set[Mock]) -> None:
+    def take(self, gone: Set[ParsedMock]) -> None:
         """Take mocks away; thousands may lie in one place, which is looked through once."""
         places = {self.places.pop(mock) for mock in gone}
         for shelf, letters in places:
             shelf.take(letters, gone)
 
-    def choices(self, mock: Mock) -> Iterator[Tuple[Shelf, str]]:
+    def choices(self, mock: ParsedMock) -> Iterator[Tuple[Shelf, str]]:
         """Where a mock may be filed; whole texts first, as they are looked up at once."""
         needed = [(condition, piece) for condition in mock.conditions for piece in condition.pieces]
         telling = [one for one in needed if one[0].key not in FEW_VALUES]
@@ -36599,20 +36601,20 @@ class Index:
     One that is changed is another one, which shares its shelves: a test may add thousands, one
     by one."""
 
-    def __init__(self, mocks: Iterable[Mock] = ()) -> None:
+    def __init__(self, mocks: Iterable[ParsedMock] = ()) -> None:
         self.mocks = tuple(mocks)
         self.first = 0  # the place of the first in the matching order
         self.shelves = Shelves()
         for order, mock in enumerate(self.mocks):
             self.shelves.put(order, mock)
 
-    def changed(self, mocks: Tuple[Mock, ...], first: int) -> Index:
+    def changed(self, mocks: Tuple[ParsedMock, ...], first: int) -> Index:
         """The index of what is on the shelves by now."""
         index = Index()
         index.mocks, index.first, index.shelves = mocks, first, self.shelves
         return index
 
-    def preceded(self, mocks: Iterable[Mock]) -> Index:
+    def preceded(self, mocks: Iterable[ParsedMock]) -> Index:
         """The same with other mocks before them."""
         added = tuple(mocks)
         first = self.first - len(added)
@@ -36620,13 +36622,13 @@ class Index:
             self.shelves.put(order, mock)
         return self.changed((*added, *self.mocks), first)
 
-    def without(self, gone: Set[Mock]) -> Index:
+    def without(self, gone: Set[ParsedMock]) -> Index:
         """The same without some mocks."""
         self.shelves.take(gone)
         left = tuple(itertools.filterfalse(gone.__contains__, self.mocks))
         return self.changed(left, self.first)
 
-    def candidates(self, call: Call) -> List[Mock]:
+    def candidates(self, call: Call) -> List[ParsedMock]:
         """The mocks that may match, in order."""
         if len(self.mocks) <= FEW_MOCKS:
             return list(self.mocks)
@@ -36839,7 +36841,9 @@ class FromFile:
 
     __slots__ = ("mocks", "seen", "paths")
 
-    def __init__(self, mocks: List[Mock], seen: Dict[str, Seen], paths: Dict[str, str]) -> None:
+    def __init__(
+        self, mocks: List[ParsedMock], seen: Dict[str, Seen], paths: Dict[str, str]
+    ) -> None:
         self.mocks, self.seen, self.paths = mocks, seen, paths
 
     def is_current(self, root: str, folders: Dict[str, str]) -> bool:
@@ -36926,9 +36930,9 @@ class Library:
         entered.add(real)
         return True
 
-    def load(self) -> Tuple[List[Mock], List[str]]:
+    def load(self) -> Tuple[List[ParsedMock], List[str]]:
         """All mocks, and what is wrong with those that can't be used."""
-        mocks: List[Mock] = []
+        mocks: List[ParsedMock] = []
         problems: List[str] = []
         try:
             names = self.files()
@@ -36951,7 +36955,7 @@ class Library:
 
     def read_mocks(self, name: str) -> Tuple[FromFile, List[str]]:
         """The mocks in a file, and what is wrong with those that can't be used."""
-        mocks: List[Mock] = []
+        mocks: List[ParsedMock] = []
         problems: List[str] = []
         before, self.seen, self.paths = self.seen, {}, {}
         try:
@@ -37056,7 +37060,7 @@ class MockFiles:
             roots = self.real_directories()
             libraries = [Library(root, self.known.get(root)) for root in roots]
             self.roots = roots
-            loaded: List[Mock] = []
+            loaded: List[ParsedMock] = []
             problems: List[str] = []
             self.counts = []
             for library in libraries:
@@ -37080,7 +37084,7 @@ class MockFiles:
                 self.retry_at = time.monotonic() + LACK_SECONDS
         return problems
 
-    def parsed(self, placed: Mapping[str, Json]) -> Tuple[List[Mock], List[Library]]:
+    def parsed(self, placed: Mapping[str, Json]) -> Tuple[List[ParsedMock], List[Library]]:
         """Mocks of JSON, by place, and the libraries that their files were read from; BadMock if
         one is wrong."""
         libraries = self.libraries()
@@ -37187,7 +37191,7 @@ KEY_ORDER = {key: place for place, key in enumerate(MATCH_KEYS)}
 class NearMiss:
     """A mock that nearly matched, and everything that keeps it from it."""
 
-    mock: Mock
+    mock: ParsedMock
     differences: Tuple[Difference, ...]
 
     @property
@@ -37266,7 +37270,7 @@ def bounded(value: Json) -> Json:
     return None if value is MISSING else value
 
 
-def looked_at(mocks: Sequence[Mock], likely: Iterable[Mock]) -> List[Mock]:
+def looked_at(mocks: Sequence[ParsedMock], likely: Iterable[ParsedMock]) -> List[ParsedMock]:
     """The mocks to look at, in matching order: all, unless they are too many, and then the first
     and those that are `likely`, as they have in them what the call has."""
     first = list(mocks[:LOOKED_AT])
@@ -37277,7 +37281,7 @@ def looked_at(mocks: Sequence[Mock], likely: Iterable[Mock]) -> List[Mock]:
 
 
 def near_misses(
-    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
+    mocks: Iterable[ParsedMock], call: Call, wire: WireFormat, used: Callable[[ParsedMock], int]
 ) -> List[NearMiss]:
     """The mocks with the fewest differences, nearest first; `used` says how often one was used."""
     by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
@@ -37364,12 +37368,12 @@ class NoRoom(Refused, ValueError):
 MIB = 1024 * 1024
 
 
-def names_files(mock: Mock) -> bool:
+def names_files(mock: ParsedMock) -> bool:
     """Whether a mock may name files, and is read again when they change."""
     return '"@' in mock.canonical
 
 
-def sizes_of(mocks: Iterable[Mock]) -> Dict[str, int]:
+def sizes_of(mocks: Iterable[ParsedMock]) -> Dict[str, int]:
     """By place, the bytes of memory that mocks take."""
     return {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
 
@@ -37388,11 +37392,11 @@ class Session:
         self.state = State(mocks.archive, mocks.issuer)
 
     @property
-    def mocks(self) -> Tuple[Mock, ...]:
+    def mocks(self) -> Tuple[ParsedMock, ...]:
         """The mocks that were added at run time, in matching order."""
         return self.index.mocks
 
-    def add(self, specs: Sequence[Json]) -> List[Mock]:
+    def add(self, specs: Sequence[Json]) -> List[ParsedMock]:
         """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
         wrong; NoRoom if they take too much memory."""
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
@@ -37416,14 +37420,16 @@ class Session:
         self.all_mocks.has_changed()
         return mocks
 
-    def check_session(self, mock: Mock) -> None:
+    def check_session(self, mock: ParsedMock) -> None:
         """Raise BadMock for a mock that asks for another session, whose requests don't see it."""
         for condition in mock.conditions:
             if condition.key == "session" and condition.expected != self.name:
                 asked, own = shown(condition.expected), shown(self.name)
                 raise BadMock(f"{mock.place}: match.session: is {asked}, but it is added to {own}")
 
-    def hold(self, mocks: List[Mock], placed: Mapping[str, Json], sizes: Mapping[str, int]) -> None:
+    def hold(
+        self, mocks: List[ParsedMock], placed: Mapping[str, Json], sizes: Mapping[str, int]
+    ) -> None:
         """Have mocks in front of all others, which were read from JSON by their places, and take
         so many bytes."""
         with self.all_mocks.lock:
@@ -37465,7 +37471,7 @@ class Session:
 
     def read_again(self, read: ReadFile) -> None:
         """Read the mocks that name files again; one that can't be used any more stays as it was."""
-        changed: Dict[str, Mock] = {}
+        changed: Dict[str, ParsedMock] = {}
         problems: Dict[str, str] = {}
         for place, spec in list(self.specs.items()):
             try:
@@ -37489,11 +37495,11 @@ class Session:
 
     # --- looking ---
 
-    def in_order(self) -> List[Mock]:
+    def in_order(self) -> List[ParsedMock]:
         """Its mocks and those from files, in matching order."""
         return [*self.mocks, *self.all_mocks.from_files]
 
-    def uses_of(self, mock: Mock) -> Uses:
+    def uses_of(self, mock: ParsedMock) -> Uses:
         """How often it has used a mock, to be counted on."""
         uses = self.uses.get(mock.key)
         if uses is None:
@@ -37502,12 +37508,12 @@ class Session:
                 uses = self.uses.setdefault(mock.key, Uses())
         return uses
 
-    def count_of(self, mock: Mock) -> int:
+    def count_of(self, mock: ParsedMock) -> int:
         """How often it has used a mock."""
         uses = self.uses.get(mock.key)
         return uses.count if uses else 0
 
-    def candidates(self, call: Call) -> List[Mock]:
+    def candidates(self, call: Call) -> List[ParsedMock]:
         """The mocks that may match, in order."""
         return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
 
@@ -37636,7 +37642,7 @@ class Mocks:
             return list(self.sessions)
 
     @property
-    def from_files(self) -> Tuple[Mock, ...]:
+    def from_files(self) -> Tuple[ParsedMock, ...]:
         """The mocks from files, in matching order."""
         return self.files.index.mocks
 
@@ -39765,7 +39771,7 @@ class Operations:
 
     # --- mocks ---
 
-    def add(self, specs: Sequence[Json]) -> List[Mock]:
+    def add(self, specs: Sequence[Json]) -> List[ParsedMock]:
         """Add mocks in front of all others of one session; BadMock, and none is added, if one is
         wrong, NoRoom if they take too much memory."""
         return self.mocks.session(self.session).add(specs)
@@ -39935,7 +39941,7 @@ class Operations:
             session.reset()
 
 
-def mock_json(sessions: Sequence[Session], mock: Mock) -> Dict[str, Json]:
+def mock_json(sessions: Sequence[Session], mock: ParsedMock) -> Dict[str, Json]:
     """What is shown of a mock, with how often sessions have used it."""
     return {
         "id": mock.id,
@@ -39961,7 +39967,7 @@ def invalid_sentence(entry: Entry) -> str:
     return told
 
 
-def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
+def unused_sentence(mock: ParsedMock, entries: Sequence[Entry]) -> str:
     """That a mock was never used, and why: a request that it matches was refused, or what differs
     of the request that came nearest to it."""
     place = f" ({mock.id})"
@@ -39998,7 +40004,7 @@ class JournalControl:
         """What can be done with the session that is meant."""
         return Operations(self.mocks, self.journal, asked.session)
 
-    def requests(self, asked: ControlRequest) -> Response:
+    def requests(self, asked: ControlRequest) -> HttpResponse:
         """The journal."""
         query = asked.query("unmatched", "running", "limit", "mock", "session")
         entries = self.operations(asked).entries()
@@ -40013,27 +40019,27 @@ class JournalControl:
         newest = entries[max(0, len(entries) - limit) :]
         return control_response(200, {"requests": shown_entries(newest)})
 
-    def request(self, asked: ControlRequest) -> Response:
+    def request(self, asked: ControlRequest) -> HttpResponse:
         """One request, with its answer."""
         asked.query("session")
         return control_response(200, self.operations(asked).request(asked.params["id"]))
 
-    def known_sessions(self, asked: ControlRequest) -> Response:
+    def known_sessions(self, asked: ControlRequest) -> HttpResponse:
         """The sessions, or one alone."""
         asked.query("session")
         return control_response(200, {"sessions": self.operations(asked).sessions_json()})
 
-    def forget(self, asked: ControlRequest) -> Response:
+    def forget(self, asked: ControlRequest) -> HttpResponse:
         """Empty the journal."""
         return control_response(200, {"deleted": self.operations(asked).forget()})
 
-    def count(self, asked: ControlRequest) -> Response:
+    def count(self, asked: ControlRequest) -> HttpResponse:
         """How many requests match."""
         body = asked.body("match", "ended")
         wanted, ended = read_conditions(body), read_end(body.get("ended"))
         return control_response(200, {"count": self.operations(asked).count(wanted, ended)})
 
-    def wait(self, asked: ControlRequest) -> Work[Response]:
+    def wait(self, asked: ControlRequest) -> Work[HttpResponse]:
         """Requests that match, once there are enough."""
         wait = read_wait(asked.body("match", "count", "ended", "timeout"))
         operations = self.operations(asked)
@@ -40048,7 +40054,7 @@ class JournalControl:
         }
         return control_response(408, answer)
 
-    def verify(self, asked: ControlRequest) -> Response:
+    def verify(self, asked: ControlRequest) -> HttpResponse:
         """Whether all mocks were used and all requests answered by one, with what is left."""
         wanted = read_verify(asked.body(*LOOKED_FOR))
         left = self.operations(asked).leftovers(**wanted)
@@ -40062,7 +40068,7 @@ class JournalControl:
         error = {"message": "; ".join(left.sentences), "code": "not_verified"}
         return control_response(409, {"error": error, **answer})
 
-    def release(self, asked: ControlRequest) -> Response:
+    def release(self, asked: ControlRequest) -> HttpResponse:
         """Let events of a gated stream out."""
         events = asked.body("events").get("events").whole(1, 1)
         self.operations(asked).release(asked.params["id"], events)
@@ -40072,7 +40078,7 @@ class JournalControl:
         """An event when a request comes and one when it has ended."""
         feed = self.operations(asked).watch()
         # Not compressed: curl and EventSource are to show each event when it happens.
-        response = Response(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
+        response = HttpResponse(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
         return Answered(response, feed=feed, control=True)
 
 
@@ -41683,7 +41689,7 @@ STATUS = {
 }
 METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
 
-Reaction = Union[Response, Answered]
+Reaction = Union[HttpResponse, Answered]
 Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
 
 
@@ -41733,17 +41739,17 @@ class Control(JournalControl):
             return control_refusal(Refused(400, str(error), code="bad_value"))
         except BadMock as error:
             return control_refusal(Refused(400, str(error), code="bad_mock"))
-        if isinstance(answer, Response):
+        if isinstance(answer, HttpResponse):
             return Answered(answer, control=True)
         return answer
 
     # --- what there is ---
 
-    def page(self, asked: ControlRequest) -> Response:
+    def page(self, asked: ControlRequest) -> HttpResponse:
         """The inspector."""
-        return Response(200, page_headers(), utf8(INSPECTOR))
+        return HttpResponse(200, page_headers(), utf8(INSPECTOR))
 
-    def health(self, asked: ControlRequest) -> Response:
+    def health(self, asked: ControlRequest) -> HttpResponse:
         """Version, uptime, mocks, problems, and which run of the server it is."""
         return control_response(
             200,
@@ -41758,7 +41764,7 @@ class Control(JournalControl):
             },
         )
 
-    def metrics(self, asked: ControlRequest) -> Response:
+    def metrics(self, asked: ControlRequest) -> HttpResponse:
         """Counts in Prometheus' text format, version 0.0.4."""
         sessions = "Sessions, the nameless one among them."
         families = (
@@ -41769,9 +41775,9 @@ class Control(JournalControl):
             gauge("mocks", "Mocks from files.", len(self.mocks.from_files)),
         )
         text = "".join(family.text() for family in families)
-        return Response(200, METRICS_HEADERS, utf8(text))
+        return HttpResponse(200, METRICS_HEADERS, utf8(text))
 
-    def wire_plans(self, asked: ControlRequest) -> Response:
+    def wire_plans(self, asked: ControlRequest) -> HttpResponse:
         """The named plans with what they change."""
         usual = Plan()
         found = {}
@@ -41780,7 +41786,7 @@ class Control(JournalControl):
             found[name] = {key: value for key, value in pairs if value != getattr(usual, key)}
         return control_response(200, found)
 
-    def rules(self, asked: ControlRequest) -> Response:
+    def rules(self, asked: ControlRequest) -> HttpResponse:
         """What each provider refuses, or one alone."""
         wanted, found = asked.query("provider", "session").get("provider"), rules_json()
         if not wanted.is_absent:
@@ -41790,11 +41796,11 @@ class Control(JournalControl):
 
     # --- mocks ---
 
-    def mocks_loaded(self, asked: ControlRequest) -> Response:
+    def mocks_loaded(self, asked: ControlRequest) -> HttpResponse:
         """All mocks, in matching order."""
         return control_response(200, {"mocks": self.operations(asked).mocks_json()})
 
-    def add(self, asked: ControlRequest) -> Response:
+    def add(self, asked: ControlRequest) -> HttpResponse:
         """Add mocks."""
         value = asked.json()
         one_session(asked, "mocks are added to")
@@ -41802,29 +41808,29 @@ class Control(JournalControl):
         ids = [mock.id for mock in self.operations(asked).add(specs)]
         return control_response(201, {"ids": ids})
 
-    def remove_all(self, asked: ControlRequest) -> Response:
+    def remove_all(self, asked: ControlRequest) -> HttpResponse:
         """Remove all that were added at run time."""
         return control_response(200, {"deleted": self.operations(asked).remove_all()})
 
-    def remove(self, asked: ControlRequest) -> Response:
+    def remove(self, asked: ControlRequest) -> HttpResponse:
         """Remove one of them."""
         self.operations(asked).remove(asked.params["id"])
         return control_response(200, {"deleted": 1})
 
-    def set_metric(self, asked: ControlRequest) -> Response:
+    def set_metric(self, asked: ControlRequest) -> HttpResponse:
         """Set what the model server of a session tells of itself."""
         one_session(asked, "metrics belong to")
         given = read_gauge(asked.body("value", "labels", "port"), self.mocks.ports)
         name = self.operations(asked).set_metric(asked.params["name"], given)
         return control_response(200, {"name": name, "value": given.gauge.value})
 
-    def unset_metric(self, asked: ControlRequest) -> Response:
+    def unset_metric(self, asked: ControlRequest) -> HttpResponse:
         """Have it told as before it was set."""
         return control_response(
             200, {"deleted": self.operations(asked).unset_metric(asked.params["name"])}
         )
 
-    def reset(self, asked: ControlRequest) -> Response:
+    def reset(self, asked: ControlRequest) -> HttpResponse:
         """Forget what a session, or for `*` every one, has gathered."""
         self.operations(asked).reset()
         return control_response(200, {"reset": asked.session or None})
@@ -42202,16 +42208,16 @@ def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
 
 def respond(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
-) -> Response:
+) -> HttpResponse:
     """An outcome in the provider's bytes, its content broken if that is what its fault does."""
     intact = written(wire, call, outcome, status, delivery)
-    response: Response = broken(delivery.fault, "content", intact, wire.framing(call).tear)
+    response: HttpResponse = broken(delivery.fault, "content", intact, wire.framing(call).tear)
     return response
 
 
 def written(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
-) -> Response:
+) -> HttpResponse:
     """An outcome in the provider's bytes."""
     outcome, status = settled(wire, call, outcome, status)
     if isinstance(outcome, Failure):
@@ -42234,7 +42240,7 @@ def written(
             usual = (("Content-Type", "text/plain"),)
         headers = laid_over(usual, delivery.headers)
         may_gzip = not is_packed(content_type_in(headers))
-        return Response(status, headers, outcome.body, may_gzip=may_gzip, delivery=delivery)
+        return HttpResponse(status, headers, outcome.body, may_gzip=may_gzip, delivery=delivery)
     if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
@@ -42286,7 +42292,7 @@ def is_filtered_answer(wire: WireFormat, failure: Failure) -> bool:
 
 def recorded_whole(
     wire: WireFormat, call: Call, recorded: Recorded, status: int, delivery: Delivery
-) -> Response:
+) -> HttpResponse:
     """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
     file."""
     if recorded.whole:
@@ -42306,7 +42312,7 @@ def recorded_whole(
 
 def replayed(
     original: Original, frames: Optional[Iterable[Frame]], delivery: Delivery, may_gzip: bool
-) -> Response:
+) -> HttpResponse:
     """An answer with its own head, over which the mock's own headers go."""
     headers = laid_over(original.headers, delivery.headers)
     # They go before the server's own, as those of a mock do.
@@ -42314,7 +42320,7 @@ def replayed(
     if original.is_coded:  # a request may bring along how it wants its answer to travel
         plan = replace(delivery.plan, gzip="")
         delivery = replace(delivery, gzip="never", plan=plan)
-    return Response(
+    return HttpResponse(
         original.status,
         headers,
         original.body,
@@ -42330,7 +42336,7 @@ def streamed(
     outcome: Union[Reply, Recorded, Broken],
     status: int,
     delivery: Delivery,
-) -> Response:
+) -> HttpResponse:
     """A stream with the provider's headers."""
     framing, stream_type = wire.framing(call), wire.stream_type
     content = outcome.content if isinstance(outcome, Broken) else outcome
@@ -42351,7 +42357,7 @@ def streamed(
         frames = framing.stream(events_of_outcome(wire, call, outcome, content))
     if isinstance(framing, SSE):
         frames = relined(frames, delivery.plan)
-    return Response(
+    return HttpResponse(
         status,
         laid_over(headers, delivery.headers),
         frames=frames,
@@ -42368,7 +42374,7 @@ def replayed_stream(
     outcome: Union[Reply, Recorded, Broken],
     original: Original,
     delivery: Delivery,
-) -> Response:
+) -> HttpResponse:
     """The stream of a transcript, in its own pieces."""
     framing, frames = wire.framing(call), original.frames
     if frames is None:
@@ -42481,11 +42487,11 @@ def whole_response(
     status: int,
     delivery: Delivery,
     twin: Optional[bytes] = None,
-) -> Response:
+) -> HttpResponse:
     """A whole body of this type with the provider's headers."""
     headers = laid_over((("Content-Type", kind), *headers), delivery.headers)
     may_gzip = not is_packed(kind)
-    return Response(status, headers, body, twin=twin, may_gzip=may_gzip, delivery=delivery)
+    return HttpResponse(status, headers, body, twin=twin, may_gzip=may_gzip, delivery=delivery)
 
 
 def failed(
@@ -42494,12 +42500,12 @@ def failed(
     failure: Failure,
     delivery: Delivery,
     more: Mapping[str, Json] = NOTHING_MORE,
-) -> Response:
+) -> HttpResponse:
     """An error in the provider's shape, with `more` members beside its own."""
     body, headers = wire.failed(call, failure, more)
     headers = (*headers, *wire.headers(call, False, failure.status))
     status = failure.sent_as or failure.status
-    return Response(status, laid_over(headers, delivery.headers), body, delivery=delivery)
+    return HttpResponse(status, laid_over(headers, delivery.headers), body, delivery=delivery)
 
 
 def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> Headers:
@@ -44249,7 +44255,7 @@ class Exchanged:
             return True
         return incoming.length > 0 and incoming.content_type in PASSED_IN_PIECES
 
-    def response(self) -> Response:
+    def response(self) -> HttpResponse:
         """The answer as its client gets it."""
         incoming, passage = self.incoming, self.passage
         headers = passed_headers(incoming.headers, self.request)
@@ -44257,10 +44263,10 @@ class Exchanged:
             is_events = incoming.content_type == EVENT_STREAM
             coded = incoming.values("content-encoding")
             frames = passage.frames(is_events and not coded)
-            return Response(incoming.status, headers, frames=frames, may_gzip=False)
+            return HttpResponse(incoming.status, headers, frames=frames, may_gzip=False)
         if self.request.method == "HEAD":  # its length is not known: it goes as chunks would
-            return Response(incoming.status, headers, frames=(), may_gzip=False)
-        return Response(incoming.status, headers, b"".join(self.pieces), may_gzip=False)
+            return HttpResponse(incoming.status, headers, frames=(), may_gzip=False)
+        return HttpResponse(incoming.status, headers, b"".join(self.pieces), may_gzip=False)
 
     def keep(self, taken: Taken) -> None:
         """Have the exchange recorded, if it may be."""
@@ -44430,7 +44436,7 @@ def without_answer(passage: Passage) -> Answered:
     call, forwarded = without_raw(passage.call), passage.forwarded
     note = f"forwarded to {forwarded.url}"
     return Answered(
-        Response(0, ()),
+        HttpResponse(0, ()),
         call,
         note=note,
         wire=passage.wire,
@@ -44794,8 +44800,8 @@ PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
 # What is answered without any mock: to who looks whether somebody is there, and to a browser that
 # wants an icon of each page that it shows.
 OWN_PATHS = {
-    "/": Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH))),
-    "/favicon.ico": Response(204, (), may_gzip=False),
+    "/": HttpResponse(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH))),
+    "/favicon.ico": HttpResponse(204, (), may_gzip=False),
 }
 
 
@@ -44814,7 +44820,7 @@ def with_more(refused: Refused, near: Sequence[NearMiss], hint: str) -> Refused:
     return Refused(refused.status, message, code=refused.code, headers=refused.headers)
 
 
-def options_response(request: Request) -> Response:
+def options_response(request: Request) -> HttpResponse:
     """What may be done with a path; to a browser's preflight, that it may."""
     allowed = allow(request.path) or ", ".join(METHODS)
     headers: Headers = (("Allow", allowed),)
@@ -44825,7 +44831,7 @@ def options_response(request: Request) -> Response:
             ("Access-Control-Allow-Headers", wanted),
             ("Access-Control-Max-Age", "86400"),  # a day
         )
-    return Response(204, headers, may_gzip=False)
+    return HttpResponse(204, headers, may_gzip=False)
 
 
 # === answering ===============================================================
@@ -45135,7 +45141,7 @@ class Answerer:
         outcome: Outcome,
         status: int,
         delivery: Delivery,
-    ) -> Response:
+    ) -> HttpResponse:
         """An outcome in the provider's bytes, and stored, where that can be asked for later."""
         response = respond(wire, call, outcome, status, delivery)
         if wire.stores:
@@ -49429,12 +49435,12 @@ LONGEST_TRIED = 1000  # characters of a text, and of a pattern that is tried on 
 Signature = Tuple[str, str]  # a key and what is expected of it, as JSON
 
 
-def doubts_about(mocks: Sequence[Mock]) -> List[str]:
+def doubts_about(mocks: Sequence[ParsedMock]) -> List[str]:
     """What may not be meant."""
     return [*slow_expressions(mocks), *equal_names(mocks), *never_reached(mocks)]
 
 
-def slow_expressions(mocks: Iterable[Mock]) -> List[str]:
+def slow_expressions(mocks: Iterable[ParsedMock]) -> List[str]:
     """Regular expressions that explode."""
     return [
         f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
@@ -49446,7 +49452,7 @@ def slow_expressions(mocks: Iterable[Mock]) -> List[str]:
     ]
 
 
-def refused_first(mocks: Iterable[Mock]) -> List[str]:
+def refused_first(mocks: Iterable[ParsedMock]) -> List[str]:
     """Mocks that never answer where what breaks a rule is refused."""
     return [
         f"{mock.place}: never answers under --strict, which refuses all that breaks a rule first; "
@@ -49457,7 +49463,7 @@ def refused_first(mocks: Iterable[Mock]) -> List[str]:
     ]
 
 
-def equal_names(mocks: Iterable[Mock]) -> List[str]:
+def equal_names(mocks: Iterable[ParsedMock]) -> List[str]:
     """Mocks that were given the same name."""
     places: Dict[str, List[str]] = {}
     for mock in mocks:
@@ -49474,7 +49480,7 @@ def equal_names(mocks: Iterable[Mock]) -> List[str]:
 # --- mocks that never answer, because another one always does ---
 
 
-def never_reached(mocks: Iterable[Mock]) -> List[str]:
+def never_reached(mocks: Iterable[ParsedMock]) -> List[str]:
     """Mocks before which another one answers every time."""
     covers = Covers()
     lines = []
@@ -49505,7 +49511,7 @@ class Requirement:
 class Coverage:
     """Which calls a mock answers: in which ways they come, and what else it asks for."""
 
-    def __init__(self, mock: Mock) -> None:
+    def __init__(self, mock: ParsedMock) -> None:
         self.mock = mock
         self.others = [Requirement(one) for one in mock.conditions if one.key not in WAY_KEYS]
         self.by_key = {one.condition.key: one for one in self.others}
@@ -49562,7 +49568,7 @@ class Covers:
             filed = [self.filed.setdefault(one.signature, []) for one in exact]
             min(filed, key=len).append(coverage)
 
-    def covering(self, coverage: Coverage) -> Optional[Mock]:
+    def covering(self, coverage: Coverage) -> Optional[ParsedMock]:
         """The first found that covers a mock."""
         filed = [self.filed.get(one.signature, []) for one in coverage.others]
         for one in itertools.chain(self.loose[:MOST_LOOSE], *filed):

@@ -17,7 +17,9 @@ import mock_server as m
 from mock_server import MockServer
 
 
-def asked(answers: m.Answerer, method: str, path: str, body: Any = None, **more: Any) -> m.Response:
+def asked(
+    answers: m.Answerer, method: str, path: str, body: Any = None, **more: Any
+) -> m.HttpResponse:
     """The response to a control request in memory; `path` is what follows `/__mock__/`."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     if body is None:

@@ -37,7 +37,7 @@ def answers(folder: Any) -> m.Answerer:
     return m.Answerer(mocks, m.Settings(), journal)
 
 
-def asked(answers: m.Answerer, method: str, path: str, body: Any = b"") -> m.Response:
+def asked(answers: m.Answerer, method: str, path: str, body: Any = b"") -> m.HttpResponse:
     """The response to a control request; `path` is below /__mock__."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     path, query = m.parse_target("/__mock__" + path)

@@ -109,7 +109,7 @@ def repeated(size: int) -> m.Repeat:
     call = requested(session="")
     asked = m.Asked(call.request, HEAD, {}, "openai", call, 2000)
     asked.status = 200
-    found = m.repeat_of([step], asked, m.Answered(m.Response(200, ())))
+    found = m.repeat_of([step], asked, m.Answered(m.HttpResponse(200, ())))
     assert found
     return found
 

@@ -46,7 +46,7 @@ from .rules.responses_stored import searches_stored
 from .schema import unfit
 from .storing import stored_of
 from .unowned import OWN_PATHS, PREFLIGHT, is_alike, options_response, with_more
-from .values import Call, Failure, Request, Response
+from .values import Call, Failure, HttpResponse, Request
 from .violations import that_count
 from .writing import failed, laid_over, own_failure, respond
 
@@ -352,7 +352,7 @@ class Answerer:
         outcome: Outcome,
         status: int,
         delivery: Delivery,
-    ) -> Response:
+    ) -> HttpResponse:
         """An outcome in the provider's bytes, and stored, where that can be asked for later."""
         response = respond(wire, call, outcome, status, delivery)
         if wire.stores:

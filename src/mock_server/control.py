@@ -27,7 +27,7 @@ from .plans import WIRE_PLANS
 from .prometheus import METRICS_TYPE
 from .routing import pattern_of
 from .rules.judge import rules_json
-from .values import Request, Response
+from .values import HttpResponse, Request
 
 # RFC 9110, 15.5: 404 for what is not there, 409 for what is there in another state.
 STATUS = {
@@ -40,7 +40,7 @@ STATUS = {
 }
 METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
 
-Reaction = Union[Response, Answered]
+Reaction = Union[HttpResponse, Answered]
 Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
 
 
@@ -90,17 +90,17 @@ class Control(JournalControl):
             return control_refusal(Refused(400, str(error), code="bad_value"))
         except BadMock as error:
             return control_refusal(Refused(400, str(error), code="bad_mock"))
-        if isinstance(answer, Response):
+        if isinstance(answer, HttpResponse):
             return Answered(answer, control=True)
         return answer
 
     # --- what there is ---
 
-    def page(self, asked: ControlRequest) -> Response:
+    def page(self, asked: ControlRequest) -> HttpResponse:
         """The inspector."""
-        return Response(200, page_headers(), utf8(INSPECTOR))
+        return HttpResponse(200, page_headers(), utf8(INSPECTOR))
 
-    def health(self, asked: ControlRequest) -> Response:
+    def health(self, asked: ControlRequest) -> HttpResponse:
         """Version, uptime, mocks, problems, and which run of the server it is."""
         return control_response(
             200,
@@ -115,7 +115,7 @@ class Control(JournalControl):
             },
         )
 
-    def metrics(self, asked: ControlRequest) -> Response:
+    def metrics(self, asked: ControlRequest) -> HttpResponse:
         """Counts in Prometheus' text format, version 0.0.4."""
         sessions = "Sessions, the nameless one among them."
         families = (
@@ -126,9 +126,9 @@ class Control(JournalControl):
             gauge("mocks", "Mocks from files.", len(self.mocks.from_files)),
         )
         text = "".join(family.text() for family in families)
-        return Response(200, METRICS_HEADERS, utf8(text))
+        return HttpResponse(200, METRICS_HEADERS, utf8(text))
 
-    def wire_plans(self, asked: ControlRequest) -> Response:
+    def wire_plans(self, asked: ControlRequest) -> HttpResponse:
         """The named plans with what they change."""
         usual = Plan()
         found = {}
@@ -137,7 +137,7 @@ class Control(JournalControl):
             found[name] = {key: value for key, value in pairs if value != getattr(usual, key)}
         return control_response(200, found)
 
-    def rules(self, asked: ControlRequest) -> Response:
+    def rules(self, asked: ControlRequest) -> HttpResponse:
         """What each provider refuses, or one alone."""
         wanted, found = asked.query("provider", "session").get("provider"), rules_json()
         if not wanted.is_absent:
@@ -147,11 +147,11 @@ class Control(JournalControl):
 
     # --- mocks ---
 
-    def mocks_loaded(self, asked: ControlRequest) -> Response:
+    def mocks_loaded(self, asked: ControlRequest) -> HttpResponse:
         """All mocks, in matching order."""
         return control_response(200, {"mocks": self.operations(asked).mocks_json()})
 
-    def add(self, asked: ControlRequest) -> Response:
+    def add(self, asked: ControlRequest) -> HttpResponse:
         """Add mocks."""
         value = asked.json()
         one_session(asked, "mocks are added to")
@@ -159,29 +159,29 @@ class Control(JournalControl):
         ids = [mock.id for mock in self.operations(asked).add(specs)]
         return control_response(201, {"ids": ids})
 
-    def remove_all(self, asked: ControlRequest) -> Response:
+    def remove_all(self, asked: ControlRequest) -> HttpResponse:
         """Remove all that were added at run time."""
         return control_response(200, {"deleted": self.operations(asked).remove_all()})
 
-    def remove(self, asked: ControlRequest) -> Response:
+    def remove(self, asked: ControlRequest) -> HttpResponse:
         """Remove one of them."""
         self.operations(asked).remove(asked.params["id"])
         return control_response(200, {"deleted": 1})
 
-    def set_metric(self, asked: ControlRequest) -> Response:
+    def set_metric(self, asked: ControlRequest) -> HttpResponse:
         """Set what the model server of a session tells of itself."""
         one_session(asked, "metrics belong to")
         given = read_gauge(asked.body("value", "labels", "port"), self.mocks.ports)
         name = self.operations(asked).set_metric(asked.params["name"], given)
         return control_response(200, {"name": name, "value": given.gauge.value})
 
-    def unset_metric(self, asked: ControlRequest) -> Response:
+    def unset_metric(self, asked: ControlRequest) -> HttpResponse:
         """Have it told as before it was set."""
         return control_response(
             200, {"deleted": self.operations(asked).unset_metric(asked.params["name"])}
         )
 
-    def reset(self, asked: ControlRequest) -> Response:
+    def reset(self, asked: ControlRequest) -> HttpResponse:
         """Forget what a session, or for `*` every one, has gathered."""
         self.operations(asked).reset()
         return control_response(200, {"reset": asked.session or None})

@@ -12,7 +12,7 @@ from .journal import Journal
 from .limits import Json
 from .mocks.sessions import Mocks
 from .operations import LOOKED_FOR, Operations, read_conditions, read_end, read_verify, read_wait
-from .values import Response
+from .values import HttpResponse
 
 FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
 YES_AND_NO = ("0", "1", "false", "true")  # of a query
@@ -29,7 +29,7 @@ class JournalControl:
         """What can be done with the session that is meant."""
         return Operations(self.mocks, self.journal, asked.session)
 
-    def requests(self, asked: ControlRequest) -> Response:
+    def requests(self, asked: ControlRequest) -> HttpResponse:
         """The journal."""
         query = asked.query("unmatched", "running", "limit", "mock", "session")
         entries = self.operations(asked).entries()
@@ -44,27 +44,27 @@ class JournalControl:
         newest = entries[max(0, len(entries) - limit) :]
         return control_response(200, {"requests": shown_entries(newest)})
 
-    def request(self, asked: ControlRequest) -> Response:
+    def request(self, asked: ControlRequest) -> HttpResponse:
         """One request, with its answer."""
         asked.query("session")
         return control_response(200, self.operations(asked).request(asked.params["id"]))
 
-    def known_sessions(self, asked: ControlRequest) -> Response:
+    def known_sessions(self, asked: ControlRequest) -> HttpResponse:
         """The sessions, or one alone."""
         asked.query("session")
         return control_response(200, {"sessions": self.operations(asked).sessions_json()})
 
-    def forget(self, asked: ControlRequest) -> Response:
+    def forget(self, asked: ControlRequest) -> HttpResponse:
         """Empty the journal."""
         return control_response(200, {"deleted": self.operations(asked).forget()})
 
-    def count(self, asked: ControlRequest) -> Response:
+    def count(self, asked: ControlRequest) -> HttpResponse:
         """How many requests match."""
         body = asked.body("match", "ended")
         wanted, ended = read_conditions(body), read_end(body.get("ended"))
         return control_response(200, {"count": self.operations(asked).count(wanted, ended)})
 
-    def wait(self, asked: ControlRequest) -> Work[Response]:
+    def wait(self, asked: ControlRequest) -> Work[HttpResponse]:
         """Requests that match, once there are enough."""
         wait = read_wait(asked.body("match", "count", "ended", "timeout"))
         operations = self.operations(asked)
@@ -79,7 +79,7 @@ class JournalControl:
         }
         return control_response(408, answer)
 
-    def verify(self, asked: ControlRequest) -> Response:
+    def verify(self, asked: ControlRequest) -> HttpResponse:
         """Whether all mocks were used and all requests answered by one, with what is left."""
         wanted = read_verify(asked.body(*LOOKED_FOR))
         left = self.operations(asked).leftovers(**wanted)
@@ -93,7 +93,7 @@ class JournalControl:
         error = {"message": "; ".join(left.sentences), "code": "not_verified"}
         return control_response(409, {"error": error, **answer})
 
-    def release(self, asked: ControlRequest) -> Response:
+    def release(self, asked: ControlRequest) -> HttpResponse:
         """Let events of a gated stream out."""
         events = asked.body("events").get("events").whole(1, 1)
         self.operations(asked).release(asked.params["id"], events)
@@ -103,7 +103,7 @@ class JournalControl:
         """An event when a request comes and one when it has ended."""
         feed = self.operations(asked).watch()
         # Not compressed: curl and EventSource are to show each event when it happens.
-        response = Response(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
+        response = HttpResponse(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
         return Answered(response, feed=feed, control=True)
 
 

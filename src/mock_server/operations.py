@@ -18,7 +18,7 @@ from .journal import EVERY_SESSION, Journal, Wanted
 from .jsons import parse_json, utf8
 from .limits import WAIT_SECONDS, Json
 from .mocks.match import Condition, conditions
-from .mocks.mock import Mock
+from .mocks.mock import ParsedMock
 from .mocks.near import LOOKED_AT
 from .mocks.sessions import Mocks, NoRoom, Session
 from .nearly import TOLD, Nearly, named, near_requests
@@ -193,7 +193,7 @@ class Operations:
 
     # --- mocks ---
 
-    def add(self, specs: Sequence[Json]) -> List[Mock]:
+    def add(self, specs: Sequence[Json]) -> List[ParsedMock]:
         """Add mocks in front of all others of one session; BadMock, and none is added, if one is
         wrong, NoRoom if they take too much memory."""
         return self.mocks.session(self.session).add(specs)
@@ -363,7 +363,7 @@ class Operations:
             session.reset()
 
 
-def mock_json(sessions: Sequence[Session], mock: Mock) -> Dict[str, Json]:
+def mock_json(sessions: Sequence[Session], mock: ParsedMock) -> Dict[str, Json]:
     """What is shown of a mock, with how often sessions have used it."""
     return {
         "id": mock.id,
@@ -389,7 +389,7 @@ def invalid_sentence(entry: Entry) -> str:
     return told
 
 
-def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
+def unused_sentence(mock: ParsedMock, entries: Sequence[Entry]) -> str:
     """That a mock was never used, and why: a request that it matches was refused, or what differs
     of the request that came nearest to it."""
     place = f" ({mock.id})"

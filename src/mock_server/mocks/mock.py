@@ -76,7 +76,7 @@ class Found:
     groups of regular expressions found, the wire format in which it is written, and the call as it
     is judged by that."""
 
-    mock: Mock
+    mock: ParsedMock
     answer: Answer
     used: int
     uses: Uses
@@ -88,7 +88,7 @@ class Found:
 
 
 @record
-class Mock:
+class ParsedMock:
     """Which calls it answers and with what.  `place` is file and position, `canonical` its JSON
     with sorted keys.  How often it was used is each session's own to know."""
 
@@ -222,7 +222,7 @@ class Mock:
         return Found(self, answer, used, uses, groups, wire, call, limit)
 
 
-def parse_mock(node: MockNode) -> Mock:
+def parse_mock(node: MockNode) -> ParsedMock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
     spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS), ELSEWHERE_IN_A_MOCK).value)
     if ("response" in spec) == ("responses" in spec):
@@ -248,7 +248,7 @@ def parse_mock(node: MockNode) -> Mock:
         strict = bool(node.get("strict").a("a boolean"))
     check_reach(node, asked, responses, answers)
     check_strictness(node, asked)
-    return Mock(
+    return ParsedMock(
         name,
         node.source,
         asked,

@@ -23032,6 +23032,7 @@ class Entry:
             "events_sent": sent.events,
             "events_total": self.events_total,
             "blocked": round(sent.blocked_for(time.monotonic()), 6),
+            "gated": self.gate is not None and self.ended is None,
             "ended": self.ended,
         }
 
@@ -36307,6 +36308,9 @@ PORT_SUFFIX = re.compile(r":\d+$")
 
 # What says nothing of requests but how many there were: probes and Prometheus look at it.
 OPEN_TO_ALL = (CONTROL_PREFIX + "/health", CONTROL_PREFIX + "/metrics")
+# The inspector itself shows nothing before it has asked for more.  Where there is a token it has to
+# be there to ask people for that.
+PAGE = (CONTROL_PREFIX, CONTROL_PREFIX + "/")
 # What a proxy adds to a request that it passes on (RFC 7239; RFC 9110, 7.6.3; Envoy, "HTTP header
 # manipulation"): behind a sidecar everyone's address is loopback.
 FORWARDED = re.compile(
@@ -36360,8 +36364,8 @@ def admit(request: Request, settings: Settings) -> None:
 
     It is for clients on loopback, and for others that have the token.  A Host or an Origin that is
     not the server's own is refused, so that no web page that somebody happens to look at can use
-    it.  Health and metrics are for all."""
-    if request.path in OPEN_TO_ALL:
+    it.  Health and metrics are for all, and the empty page, if it is to ask for a token."""
+    if request.path in OPEN_TO_ALL or (settings.control_token and request.path in PAGE):
         return
     key = scheme_key(request.headers.get("authorization", ""), ("bearer",))
     has_token = is_token(key, settings.control_token)
@@ -40287,9 +40291,9 @@ class Operations:
     def mocks_json(self) -> List[Json]:
         """All mocks in matching order, with how often they were used."""
         sessions = self.sessions()
-        found = [mock_json(session, mock) for session in sessions for mock in session.mocks]
+        found = [mock_json([session], mock) for session in sessions for mock in session.mocks]
         # Those from files come last: what is added answers before them.
-        return found + [mock_json(sessions[0], mock) for mock in self.mocks.from_files]
+        return found + [mock_json(sessions, mock) for mock in self.mocks.from_files]
 
     def remove(self, id: str) -> None:
         """Remove a mock that was added; Unavailable if there is none."""
@@ -40391,7 +40395,8 @@ class Operations:
         more = len(idle) + len(missed) + len(unread) - len(sentences)
         if more:
             sentences.append(f"and {more} more")
-        return Leftovers([mock_json(*one) for one in idle], missed, unread, sentences)
+        unused_mocks = [mock_json([session], mock) for session, mock in idle]
+        return Leftovers(unused_mocks, missed, unread, sentences)
 
     def forget(self) -> int:
         """Empty the journal; how many requests there were."""
@@ -40448,12 +40453,12 @@ class Operations:
             session.reset()
 
 
-def mock_json(session: Session, mock: ParsedMock) -> Dict[str, Json]:
-    """What is shown of a mock, with how often a session has used it."""
+def mock_json(sessions: Sequence[Session], mock: ParsedMock) -> Dict[str, Json]:
+    """What is shown of a mock, with how often sessions have used it."""
     return {
         "id": mock.id,
         "name": mock.name,
-        "uses": session.count_of(mock),
+        "uses": sum(session.count_of(mock) for session in sessions),
         "source": parse_json(utf8(mock.canonical)),
     }
 
@@ -40604,72 +40609,1581 @@ def shown_entries(entries: List[Entry]) -> List[Json]:
 # The inspector: a page that shows the journal as it grows.
 
 
-INSPECTOR = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>mock_server.py</title><style>
-body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}
-body{color:#222;background:#fff}
-table{border-collapse:collapse;width:100%}
-td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}
-tr.miss td{background:#fff3f0}
-pre{white-space:pre-wrap;margin:.3rem 0;font-size:12px}
-summary{cursor:pointer}
-@media(prefers-color-scheme:dark){
-body{color:#ddd;background:#181818}td,th{border-color:#444}tr.miss td{background:#3a2320}
+INSPECTOR = r"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>mock_server.py</title>
+<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16
+ 16'%3E%3Cpath fill='%233a62c8' d='M3 1h10a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2H8l-4 3v-3H3a2 2 0 0 1-2-2V3
+ a2 2 0 0 1 2-2z'/%3E%3C/svg%3E">
+<style>
+:root {
+  --page: #f7f7f5; --panel: #fff; --line: #e4e3df; --text: #1d1d1b; --muted: #64625c;
+  --hover: #f2f2ef; --blue: #2f58bd; --blue-soft: #e8eefb; --green: #17703f; --green-soft: #dff3e6;
+  --red: #b3261e; --red-soft: #fdeae8; --amber: #825200; --amber-soft: #fbf0d5;
+  --mono: ui-monospace, "SF Mono", "JetBrains Mono", Menlo, Consolas, monospace;
 }
-</style></head><body><h1>mock_server.py</h1><p id="state">connecting…</p>
-<table><thead><tr>
-<th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>violations</th>
-<th>credential</th><th>ended</th>
-</tr></thead>
-<tbody id="rows"></tbody></table>
-<script>
-const rows = document.getElementById("rows"), state = document.getElementById("state");
-function cell(row, text) {
-  const td = row.insertCell();
-  td.textContent = text ?? "";
-  return td;
-}
-function show(entry) {
-  const old = document.getElementById("r" + entry.id), row = old ?? rows.insertRow(0);
-  row.id = "r" + entry.id;
-  row.replaceChildren();
-  row.className = entry.unmatched ? "miss" : "";
-  cell(row, entry.id);
-  const what = cell(row, ""), more = document.createElement("details");
-  const head = document.createElement("summary"), pre = document.createElement("pre");
-  head.textContent = entry.method + " " + (entry.session ? "/@" + entry.session : "") + entry.path;
-  pre.textContent = JSON.stringify(entry, null, 2);
-  more.append(head, pre);
-  what.append(more);
-  cell(row, entry.model);
-  cell(row, entry.status);
-  const { status, recorded, reason } = entry.forwarded ?? {};
-  const kept = recorded ? " (recorded as " + recorded + ")" : "";
-  // Without a status the note is the reason.
-  const lost = reason && status ? " (not recorded: " + reason + ")" : "";
-  cell(row, (entry.mock ?? entry.note) + kept + lost);
-  const broken = cell(row, "");
-  for (const one of entry.violations) {
-    const line = document.createElement("div");
-    line.textContent = one.rule + (one.place ? " at " + one.place : "");
-    if (one.default === "jrn") line.textContent += " (noted)";
-    line.title = one.message;
-    broken.append(line);
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #121315; --panel: #191a1d; --line: #2c2e33; --text: #e8e7e3; --muted: #a09f99;
+    --hover: #212327; --blue: #93b4f8; --blue-soft: #1f2b47; --green: #79d3a0;
+  --green-soft: #16331f;
+    --red: #f69a92; --red-soft: #3f1f1d; --amber: #e8bd5f; --amber-soft: #382c12;
   }
-  cell(row, entry.auth);
-  cell(row, entry.ended ?? "…");
-  while (rows.rows.length > 500) rows.deleteRow(-1);
 }
-fetch("requests?session=*")
-  .then(answer => answer.json())
-  .then(found => found.requests.forEach(show));
-const live = new EventSource("requests/live?session=*");
-live.onopen = () => state.textContent = "live";
-live.onerror = () => state.textContent = "disconnected";
-for (const name of ["request", "ended"])
-  live.addEventListener(name, event => show(JSON.parse(event.data)));
-</script></body></html>
+* { box-sizing: border-box; }
+[hidden] { display: none !important; }
+html, body { height: 100%; margin: 0; }
+body {
+  display: flex; flex-direction: column; height: 100dvh; background: var(--page);
+  color: var(--text);
+  font: 14px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+  font-variant-numeric: tabular-nums; overflow-wrap: anywhere;
+}
+h1, h2, h3, p, dl, dd, ol, ul, pre { margin: 0; padding: 0; }
+ol, ul { list-style: none; }
+button, input, select {
+  font: inherit; color: inherit; border: 1px solid var(--line); border-radius: 7px;
+  background: var(--panel); height: 32px; padding: 0 10px;
+}
+button, select { cursor: pointer; }
+button { white-space: nowrap; }
+button:hover, select:hover { background: var(--hover); }
+button[aria-pressed="true"] {
+  background: var(--blue-soft); border-color: transparent; color: var(--blue);
+}
+button.main { background: var(--blue); border-color: var(--blue); color: var(--panel); }
+button.main:hover { filter: brightness(1.1); }
+button.quiet { border-color: transparent; background: none; color: var(--muted); }
+button.quiet:hover { background: var(--hover); color: var(--text); }
+button.small { height: 26px; padding: 0 8px; font-size: 12.5px; }
+:focus-visible { outline: 2px solid var(--blue); outline-offset: 1px; }
+pre, code, .mono { font-family: var(--mono); font-size: 12.5px; }
+.muted { color: var(--muted); }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.badge {
+  display: inline-block; padding: 0 7px; border-radius: 20px; font-size: 12px; line-height: 19px;
+  white-space: nowrap; background: var(--hover); color: var(--muted);
+}
+.badge.red { background: var(--red-soft); color: var(--red); }
+.badge.amber { background: var(--amber-soft); color: var(--amber); }
+.badge.green { background: var(--green-soft); color: var(--green); }
+.badge.blue { background: var(--blue-soft); color: var(--blue); }
+.red { color: var(--red); } .amber { color: var(--amber); }
+.green { color: var(--green); } .blue { color: var(--blue); }
+.dot { display: inline-block; width: 8px; height: 8px; border-radius: 50%;
+  background: currentColor; }
+.blue .dot, .live .dot { animation: pulse 1.6s ease-in-out infinite; }
+@keyframes pulse { 50% { opacity: .35; } }
+@media (prefers-reduced-motion: reduce) { * { animation: none !important;
+  transition: none !important; } }
+
+/* The head of the page: what it is, the tabs, whether it is connected. */
+header {
+  display: flex; align-items: center; flex-wrap: wrap; gap: 0 20px; padding: 0 16px;
+  background: var(--panel); border-bottom: 1px solid var(--line);
+}
+h1 { font-size: 15px; font-weight: 650; letter-spacing: -.01em; white-space: nowrap; }
+h1 svg { width: 17px; height: 17px; vertical-align: -3px; margin-right: 3px; color: var(--blue); }
+h1 small { font-weight: 400; color: var(--muted); font-size: 12.5px; }
+[role="tablist"] { display: flex; gap: 4px; align-self: stretch; }
+[role="tab"] {
+  height: 48px; border: 0; border-radius: 0; background: none; color: var(--muted);
+  padding: 2px 10px 0;
+  border-bottom: 2px solid transparent;
+}
+[role="tab"]:hover { background: none; color: var(--text); }
+[role="tab"][aria-selected="true"] {
+  color: var(--text); font-weight: 600; border-bottom-color: var(--blue);
+}
+[role="tab"]:focus-visible { outline-offset: -3px; }
+[role="tab"] span { font-weight: 400; color: var(--muted); margin-left: 3px; }
+#state { margin-left: auto; display: flex; align-items: center; gap: 8px; min-height: 48px; }
+#state.live { color: var(--green); } #state.paused { color: var(--amber); }
+#state.lost { color: var(--red); }
+
+main { flex: 1; min-height: 0; display: flex; flex-direction: column; position: relative; }
+#banner { padding: 10px 16px; background: var(--amber-soft); border-bottom: 1px solid var(--line); }
+#banner strong { color: var(--amber); }
+#banner li { font-family: var(--mono); font-size: 12.5px; }
+.toolbar { display: flex; flex-wrap: wrap; gap: 8px; padding: 10px 16px; align-items: center; }
+.toolbar .gap { flex: 1; }
+.search { position: relative; flex: 0 1 300px; min-width: 180px; }
+.search input { width: 100%; padding-right: 34px; }
+.search kbd {
+  position: absolute; right: 8px; top: 6px; width: 20px; text-align: center;
+  font: 12px/19px var(--mono);
+  color: var(--muted); border: 1px solid var(--line); border-radius: 5px; pointer-events: none;
+}
+.search input:focus + kbd { display: none; }
+input::placeholder { color: var(--muted); opacity: 1; }
+select { max-width: 180px; padding: 0 6px; }
+[role="tabpanel"] { flex: 1; min-height: 0; display: flex; flex-direction: column; }
+.split { flex: 1; min-height: 0; display: flex; border-top: 1px solid var(--line);
+  position: relative; }
+
+/* The list: a row is a line where there is room for all of it, and three short lines where not. */
+#pane { flex: 1; min-width: 0; container-type: inline-size; position: relative; }
+#list { height: 100%; overflow: auto; background: var(--panel); --row: 80px;
+  overflow-anchor: none; }
+#list:focus-visible { outline-offset: -2px; }
+#rows { position: relative; --row: 80px; }
+#columns { display: none; }
+.row {
+  position: absolute; left: 0; right: 0; height: var(--row); padding: 8px 16px 8px 13px;
+  border-left: 3px solid transparent; border-bottom: 1px solid var(--line); cursor: pointer;
+  display: grid; column-gap: 10px; grid-template:
+    "req req end status" 21px "user user user user" 21px "model answer nums nums" 21px
+    / minmax(0, auto) minmax(0, 1fr) auto 30px;
+}
+.row:hover { background: var(--hover); }
+.row[aria-selected="true"] { background: var(--blue-soft); }
+.row.miss { border-left-color: var(--red); } .row.odd { border-left-color: var(--amber); }
+.row.running { border-left-color: var(--blue); }
+.row [role] { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; }
+.row .model, .row .answer, .row .nums { font-size: 12.5px; }
+.row .model, .row .nums, .row .method, .row .end { color: var(--muted); }
+.row .nums > * { font-size: 12.5px; text-align: right; }
+.row .method { font-size: 12px; margin-right: 6px; }
+.row .badge { margin-right: 6px; line-height: 18px; vertical-align: bottom; }
+.row .end .badge { margin: 0 0 0 6px; }
+.nums { display: flex; gap: 10px; grid-area: nums; justify-content: end; }
+.time { grid-area: time; } .req { grid-area: req; } .model { grid-area: model; }
+.user { grid-area: user; } .answer { grid-area: answer; } .status { grid-area: status; }
+.events-sent { grid-area: events; } .took { grid-area: took; }
+.end { grid-area: end; justify-self: end; } .row .status { text-align: right; }
+@container (max-width: 560px) {
+  #rows { --row: 101px; }
+  .row { grid-template: "req end status" 21px "user user user" 21px "answer events took" 21px
+    "model time time" 21px / minmax(0, 1fr) auto auto; }
+  .nums { display: contents; }
+  .time { text-align: right; }
+}
+@container (min-width: 960px) {
+  #rows { --row: 37px; }
+  .row, #columns { padding-block: 0; column-gap: 14px; align-items: center; grid-template:
+    "time req model user answer status events took end" auto / 88px minmax(0, 1.3fr) minmax(0,
+  1.1fr)
+    minmax(0, 1.6fr) minmax(0, 1.2fr) 42px 58px 66px minmax(0, 136px); }
+  #columns {
+    display: grid; position: sticky; top: 0; z-index: 1; height: 32px; padding: 0 16px;
+    background: var(--panel); border-bottom: 1px solid var(--line); font-size: 12px;
+    color: var(--muted);
+  }
+  .nums { display: contents; }
+  .nums > *, .took, .events-sent, .status { text-align: right; }
+  .nums > .time { text-align: left; } .end { justify-self: start; }
+  .row .answer { font-size: inherit; }
+  .row .nums > *, .row .model { font-size: 13px; color: var(--muted); }
+}
+#newer { position: absolute; top: 40px; left: 50%; transform: translateX(-50%); z-index: 2;
+  border-radius: 20px; box-shadow: 0 2px 10px #0003; }
+.empty { padding: 12vh 24px; max-width: 620px; margin: 0 auto; }
+.empty h2 { font-size: 17px; font-weight: 600; margin-bottom: 6px; }
+.empty .block { margin-top: 16px; }
+
+/* Details of one request. */
+#details {
+  flex: 0 0 clamp(440px, 46%, 860px); min-width: 0; overflow: auto; background: var(--page);
+  border-left: 1px solid var(--line); overscroll-behavior: contain;
+}
+#details:focus-visible { outline-offset: -2px; }
+.title { position: sticky; top: 0; z-index: 3; background: var(--page); padding: 12px 16px 10px;
+  border-bottom: 1px solid var(--line); }
+.title .line { display: flex; gap: 4px; align-items: start; }
+.title h2 { flex: 1; font-size: 15px; font-weight: 600; min-width: 0; padding-top: 1px;
+  max-height: 66px; overflow: auto; }
+.title .what { display: flex; flex-wrap: wrap; gap: 4px 10px; align-items: center;
+  margin-top: 4px; }
+.what span .badge { margin-left: 6px; }
+.note { margin: 12px 16px 0; padding: 8px 12px; border-radius: 8px; background: var(--amber-soft); }
+.part { border-bottom: 1px solid var(--line); padding: 0 16px; }
+.part > summary { padding: 11px 0; cursor: pointer; display: flex; gap: 8px; list-style: none;
+  font-weight: 600; align-items: baseline; }
+summary::-webkit-details-marker { display: none; }
+.part > summary::before, .mock > summary::before {
+  content: ""; width: 6px; height: 6px; flex: none; border: solid var(--muted);
+  border-width: 0 1.5px 1.5px 0; transform: translateY(-2px) rotate(-45deg); margin-right: 2px;
+}
+[open] > summary::before { transform: translateY(-2px) rotate(45deg); }
+.part > summary .muted { font-weight: 400; font-size: 12.5px; margin-left: auto; }
+.part > .inside { padding-bottom: 16px; }
+.inside { display: grid; gap: 12px; grid-template-columns: minmax(0, 1fr); }
+dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 3px 16px; }
+dl.facts dt { color: var(--muted); }
+dl.facts dd { min-width: 0; }
+.block, .card, .events { border: 1px solid var(--line); border-radius: 8px;
+  background: var(--panel); }
+.block { overflow: hidden; }
+.block > div { display: flex; align-items: center; gap: 6px; padding: 3px 4px 3px 12px;
+  font-size: 12.5px;
+  color: var(--muted); border-bottom: 1px solid var(--line); min-height: 33px; flex-wrap: wrap; }
+.block > div span { flex: 1; }
+.block pre { padding: 10px 12px; white-space: pre-wrap; overflow: auto; max-height: 380px;
+  tab-size: 2; }
+.block pre.all { max-height: none; }
+pre:focus-visible { outline-offset: -2px; }
+pre b { font-weight: 400; color: var(--blue); } pre i { font-style: normal; color: var(--green); }
+pre u { text-decoration: none; color: var(--amber); }
+.card { padding: 10px 12px; }
+.card > h3 { margin-top: 10px; }
+.card dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 12px;
+  align-items: baseline; }
+.card dt { color: var(--muted); font-size: 12.5px; }
+.card dd { font-family: var(--mono); font-size: 12.5px; white-space: pre-wrap; min-width: 0; }
+.got mark { background: var(--red-soft); color: var(--red); }
+.expected mark { background: var(--green-soft); color: var(--green); }
+mark { border-radius: 3px; padding: 1px 0; }
+.card h3 { font: 600 12.5px var(--mono); margin-bottom: 3px; }
+.card h3 span { font-weight: 400; }
+.buttons { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
+
+/* The events of a stream on a line. */
+.line-of-time { touch-action: pan-y; cursor: crosshair; border-radius: 6px; }
+.line-of-time svg { display: block; width: 100%; height: 46px; }
+.line-of-time .wait { fill: var(--line); } .line-of-time .flow { fill: var(--blue-soft); }
+.line-of-time line { stroke: var(--blue); stroke-width: 1.5; }
+.line-of-time .now { stroke: var(--text); stroke-width: 2.5; }
+.axis { display: flex; justify-content: space-between; font-size: 11.5px; color: var(--muted);
+  margin-top: 3px; }
+.events { max-height: 264px; overflow: auto; font-family: var(--mono); font-size: 12px; }
+.events li { display: grid; grid-template-columns: 3.5ch 9ch 9ch minmax(0, 1fr); gap: 10px;
+  padding: 2px 12px; cursor: pointer; white-space: nowrap; content-visibility: auto;
+  contain-intrinsic-size: auto 21px; }
+.events li > span { color: var(--muted); text-align: right; }
+.events li > code { overflow: hidden; text-overflow: ellipsis; font-size: 12px; }
+.events li:hover { background: var(--hover); }
+.events li.now { background: var(--blue-soft); }
+
+/* Mocks and sessions. */
+.sheet { flex: 1; overflow: auto; background: var(--panel); border-top: 1px solid var(--line); }
+.mock { border-bottom: 1px solid var(--line); padding: 0 16px; content-visibility: auto;
+  contain-intrinsic-size: auto 59px; }
+.mock > summary { display: grid; grid-template-columns: 10px 76px minmax(0, 1fr) minmax(0, 1fr);
+  gap: 2px 12px; align-items: center; padding: 9px 0; cursor: pointer; list-style: none; }
+.mock > summary:hover .name { text-decoration: underline; text-underline-offset: 3px; }
+.mock .name { font-weight: 550; }
+.mock .badge { justify-self: start; }
+.mock .cut { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; display: block; }
+.mock .inside { padding: 2px 0 14px; }
+.mock.unused .name { color: var(--muted); }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: 10px 16px; border-bottom: 1px solid var(--line); }
+th { font-weight: 500; font-size: 12px; color: var(--muted); }
+th.n, td.n { text-align: right; }
+td .buttons { justify-content: flex-end; flex-wrap: nowrap; }
+#toast { position: fixed; bottom: 18px; left: 50%; transform: translateX(-50%); z-index: 9;
+  background: var(--text); color: var(--page); padding: 8px 14px; border-radius: 8px;
+  max-width: 90vw; }
+#toast:empty { display: none; }
+#locked { position: absolute; inset: 0; z-index: 8; background: var(--page); overflow: auto; }
+#locked form { display: flex; gap: 8px; margin: 16px 0; flex-wrap: wrap; }
+#locked input { flex: 1 1 220px; min-width: 0; }
+
+@media (max-width: 820px) {
+  .split { position: static; }
+  #details { position: absolute; inset: 0; border: 0; z-index: 5; }
+}
+@media (max-width: 620px) {
+  header { padding: 0 12px; gap: 0 10px; }
+  [role="tablist"] { order: 3; width: 100%; }
+  [role="tab"] { height: 40px; flex: 1; }
+  #state { min-height: 44px; }
+  .toolbar { padding: 10px 12px; gap: 8px; }
+  .search { flex: 1 0 100%; }
+  .search kbd { display: none; }
+  .toolbar select { flex: 1 1 40%; max-width: none; min-width: 0; }
+  .toolbar button { padding: 0 9px; }
+  .row { padding-inline: 10px 12px; }
+  .title, .part, .mock { padding-inline: 12px; }
+  .mock > summary { grid-template-columns: 10px 70px minmax(0, 1fr); }
+  .mock > summary .answers { grid-column: 3; }
+  dl.facts { column-gap: 12px; }
+  .events li { grid-template-columns: 3ch 8ch minmax(0, 1fr); }
+  .events li > span:nth-child(3) { display: none; }
+  table, tbody, tr { display: block; } thead { display: none; }
+  tr { display: grid; grid-template-columns: 1fr 1fr; padding: 10px 12px; gap: 4px 12px;
+    border-bottom: 1px solid var(--line); }
+  td { border: 0; padding: 0; } td.wide { grid-column: 1 / -1; } td.n { text-align: left; }
+  td.n::after { content: " " attr(data-unit); color: var(--muted); }
+  td .buttons { justify-content: flex-start; flex-wrap: wrap; margin-top: 4px; }
+}
+</style>
+</head>
+<body>
+<header>
+  <h1><svg viewBox="0 0 16 16" fill="currentColor" aria-hidden="true"><path
+    d="M3 1h10a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2H8l-4 3v-3H3a2 2 0 0 1-2-2V3a2 2 0 0 1 2-2z"/></svg>
+    mock_server.py <small id="version"></small></h1>
+  <div role="tablist" aria-label="Views">
+    <button role="tab" id="tab-requests" aria-controls="requests">Requests<span></span></button>
+    <button role="tab" id="tab-mocks" aria-controls="mocks">Mocks<span></span></button>
+    <button role="tab" id="tab-sessions" aria-controls="sessions">Sessions<span></span></button>
+  </div>
+  <div id="state" role="status"></div>
+</header>
+<main>
+  <div id="banner" role="alert" hidden></div>
+  <section id="requests" role="tabpanel" aria-labelledby="tab-requests">
+    <div class="toolbar">
+      <div class="search"><input id="text" type="search" placeholder="Filter requests"
+        aria-label="Filter requests by text" autocomplete="off" spellcheck="false"><kbd>/</kbd>
+      </div>
+      <select id="provider" aria-label="Provider"></select>
+      <select id="session" aria-label="Session"></select>
+      <button id="misses" aria-pressed="false">No match</button>
+      <button id="broken" aria-pressed="false">Violations</button>
+      <span class="gap"></span>
+      <button id="pause" aria-pressed="false">Pause</button>
+      <button id="clear" title="Forget the requests of the session that is chosen">Clear</button>
+    </div>
+    <div class="split">
+      <div id="pane">
+        <button id="newer" class="main small" hidden></button>
+        <div id="list" role="grid" aria-label="Requests, newest first" tabindex="0">
+          <div role="rowgroup">
+            <div id="columns" role="row" aria-rowindex="1">
+              <span role="columnheader" class="req">Request</span>
+              <span role="columnheader" class="model">Provider and model</span>
+              <span role="columnheader" class="user">User</span>
+              <span role="columnheader" class="answer">Answered by</span>
+              <span role="columnheader" class="status">Status</span>
+              <span role="columnheader" class="events-sent">Events</span>
+              <span role="columnheader" class="took">Took</span>
+              <span role="columnheader" class="time">Time</span>
+              <span role="columnheader" class="end">End</span>
+            </div>
+          </div>
+          <div id="rows" role="rowgroup"></div>
+        </div>
+        <div id="none" class="empty" hidden></div>
+      </div>
+      <section id="details" aria-label="Details" tabindex="-1" hidden></section>
+    </div>
+  </section>
+  <section id="mocks" role="tabpanel" aria-labelledby="tab-mocks" hidden>
+    <div class="toolbar">
+      <div class="search"><input id="mock-text" type="search" placeholder="Filter mocks"
+        aria-label="Filter mocks by text" autocomplete="off" spellcheck="false"><kbd>/</kbd></div>
+      <select id="mock-session" aria-label="Session of the mocks"></select>
+      <button id="unused" aria-pressed="false">Unused</button>
+    </div>
+    <div class="sheet" id="mock-list" tabindex="0" role="region" aria-label="Mocks"></div>
+  </section>
+  <section id="sessions" role="tabpanel" aria-labelledby="tab-sessions" hidden>
+    <div class="sheet" id="session-list" tabindex="0" role="region" aria-label="Sessions"></div>
+  </section>
+  <div id="locked" hidden></div>
+  <div id="toast" role="status"></div>
+</main>
+<script>
+"use strict";
+// What a request says is shown as text: nothing here writes HTML, and all text goes through
+// shown().
+
+const MOST = 2000;  // requests that the list holds; older ones go
+const $ = id => document.getElementById(id);
+
+// --- text ---
+
+// What can't be seen, or turns the text around it: control characters, marks of direction, and
+// halves of surrogate pairs.
+const UNSEEN = new RegExp("[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u061c\\u200b" +
+  "\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff\\ufff9-\\ufffb]|\\p{Cs}", "gu");
+
+function shown(text) {
+  return text.replace(UNSEEN, one => "\\u" + one.charCodeAt(0).toString(16).padStart(4, "0"));
+}
+
+function h(tag, options = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(options)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== false && value !== undefined) node.setAttribute(name, shown(String(value)));
+  }
+  return fill(node, ...children);
+}
+
+function fill(node, ...children) {
+  const wanted = children.flat(Infinity).filter(child => child || child === 0);
+  node.replaceChildren(...wanted.map(one => one instanceof Node ? one : shown(String(one))));
+  return node;
+}
+
+function took(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  if (!seconds) return "0 ms";
+  if (seconds < .0995) return (seconds * 1000).toFixed(1) + " ms";
+  if (seconds < .9995) return (seconds * 1000).toFixed(0) + " ms";
+  if (seconds < 60) return seconds.toFixed(2) + " s";
+  return Math.floor(seconds / 60) + " min " + Math.floor(seconds % 60) + " s";
+}
+
+function clock(time) {
+  const at = new Date(time), two = number => String(number).padStart(2, "0");
+  if (isNaN(at)) return String(time);
+  const milliseconds = String(at.getMilliseconds()).padStart(3, "0");
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":") + "." + milliseconds;
+}
+
+function plural(number, what) {
+  return number.toLocaleString("en") + " " + what + (number === 1 ? "" : "s");
+}
+
+const span = (kind, ...children) => h("span", kind ? { class: kind } : {}, ...children);
+const button = (text, onclick, kind = "small", options = {}) =>
+  h("button", { class: kind, onclick, ...options }, text);
+const asText = value => typeof value === "string" ? value : JSON.stringify(value, null, 2);
+const oneLine = text => text.slice(0, 300).replace(/\s+/g, " ");
+const sessionName = name => name ? "@" + name : "no session";
+
+// --- the server ---
+
+class Refusal extends Error {
+  constructor(status, { message, code } = {}) {
+    super(message ?? "the server answered " + status);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const token = { get: () => sessionStorage.getItem("mock_server token") ?? "",
+  set: value => sessionStorage.setItem("mock_server token", value) };
+
+// Addresses are relative: the page may be below a session's prefix, or a gateway's.
+async function ask(path, options = {}) {
+  const headers = token.get() ? { Authorization: "Bearer " + token.get() } : {};
+  const answer = await fetch(path, { cache: "no-store", ...options, headers });
+  if (answer.ok) return answer;
+  const told = await answer.json().catch(() => ({}));
+  throw new Refusal(answer.status, told.error);
+}
+const get = async (path, signal) => (await ask(path, { signal })).json();
+const inSession = name => "session=" + encodeURIComponent(name);
+
+// --- what is known ---
+
+const here = /\/(?:@|%40)([^/]+)\/__mock__\/$/.exec(location.pathname);
+let entries = new Map();    // requests by id, oldest first
+let fresh = new Set();      // ids of those that came since the page was last connected
+let frozen = null;          // the requests that a list in pause shows
+let sessions = [], mocks = [], health = {};
+let cursor = null;          // id of the request that is chosen
+let following = null;       // what is connected: its end can be asked for
+let isLoading = false, isStale = false;
+const wanted = { tab: "requests", text: "", provider: "", misses: false, broken: false,
+  session: here ? decodeURIComponent(here[1]) : "*" };
+
+function isWanted(entry) {
+  if (wanted.session !== "*" && (entry.session ?? "") !== wanted.session) return false;
+  if (wanted.provider && (entry.provider ?? "none") !== wanted.provider) return false;
+  if (wanted.misses && !entry.unmatched) return false;
+  if (wanted.broken && !entry.violations.length) return false;
+  return !wanted.text || words(entry).includes(wanted.text.toLowerCase());
+}
+
+const spoken = new WeakMap();
+function words(entry) {
+  if (!spoken.has(entry)) {
+    const said = [entry.id, entry.method, entry.target, entry.provider, entry.model, entry.user,
+      entry.mock, entry.status, entry.note, entry.fault, entry.ended, entry.session, entry.api];
+    spoken.set(entry, said.concat(entry.violations.map(one => one.rule)).join(" ").toLowerCase());
+  }
+  return spoken.get(entry);
+}
+
+function put(entry) {
+  const old = entries.get(entry.id);
+  if (old && old.ended && !entry.ended) return;
+  entries.set(entry.id, entry);
+  for (const id of entries.keys()) {
+    if (entries.size <= MOST) break;
+    entries.delete(id);
+  }
+}
+
+function forget(session) {
+  for (const [id, entry] of entries) {
+    if (session !== "*" && (entry.session ?? null) !== (session || null)) continue;
+    entries.delete(id);
+    fresh.delete(id);
+  }
+  if (detail.id !== null && !entries.has(detail.id)) detail.refresh();
+  drawSoon();
+}
+
+// The journal as it is now.  What came while it was asked for stays.
+async function load() {
+  isStale = true;
+  if (isLoading) return;
+  isLoading = true;
+  try {
+    while (isStale) {
+      isStale = false;
+      const { requests } = await get("requests?session=*&limit=" + MOST);
+      const came = [...entries.values()].filter(entry => fresh.has(entry.id));
+      entries = new Map(requests.map(entry => [entry.id, entry]));
+      came.forEach(put);
+    }
+  } finally {
+    isLoading = false;
+  }
+  drawSoon();
+}
+
+const happened = {
+  request(entry) {
+    fresh.add(entry.id);
+    put(entry);
+  },
+  ended(entry) {
+    // One that is unknown was forgotten while it ran.
+    if (entries.has(entry.id) || isLoading) put(entry);
+    if (entry.id === detail.id) detail.refresh();
+  },
+  reset({ session }) {
+    forget(session);
+    load().catch(lost);
+    if (wanted.tab !== "requests") refreshTab();
+  },
+};
+
+async function follow() {
+  const stop = following = new AbortController();
+  meet(await get("health"));
+  const answer = await ask("requests/live?session=*", { signal: stop.signal });
+  fresh = new Set();
+  setState("live", "Live");
+  load().catch(lost);
+  refreshSessions();
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let text = "";;) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error("the server has ended the connection");
+    const blocks = (text + value).split("\n\n");
+    text = blocks.pop();
+    blocks.forEach(hear);
+    drawSoon();
+  }
+}
+
+function hear(block) {
+  const lines = block.split("\n");
+  const field = name => lines.filter(line => line.startsWith(name + ": "))
+    .map(line => line.slice(name.length + 2)).join("\n");
+  const act = Object.hasOwn(happened, field("event")) && happened[field("event")];
+  if (act) act(JSON.parse(field("data")));
+}
+
+// The server's name for this run of it: another one has another journal, with the same ids.
+function meet(found) {
+  const isOther = health.instance && found.instance !== health.instance;
+  health = found;
+  if (isOther) {
+    entries.clear();
+    detail.leave("The server was started again. This is what was known of the request before.");
+    cursor = frozen = null;
+    say("The server was started again: its journal begins anew");
+  }
+  fill($("version"), found.version);
+  drawBanner();
+}
+
+let wake = () => {};
+async function stayConnected() {
+  for (let pause = 500;; pause = Math.min(pause * 2, 5000)) {
+    const began = Date.now();
+    try {
+      await follow();
+    } catch (error) {
+      if (Date.now() - began > 5000) pause = 500;
+      if (error instanceof Refusal && [401, 403].includes(error.status)) {
+        lock(error);
+        await new Promise(resolve => wake = resolve);
+      } else {
+        await countDown(pause);
+      }
+    }
+  }
+}
+
+const lost = () => following?.abort();
+
+async function countDown(pause) {
+  const until = Date.now() + pause;
+  const again = button("Try now", () => wake());
+  setState("lost", "Disconnected, trying again", again);
+  await Promise.race([new Promise(resolve => wake = resolve),
+    new Promise(resolve => setTimeout(resolve, until - Date.now()))]);
+}
+
+let state = "", stateText = "";
+function setState(kind, text, ...more) {
+  if (kind === "live") $("locked").hidden = true;
+  if (kind === "live" && frozen) [kind, text] = ["paused", "Paused"];
+  const same = state === kind && stateText === text;
+  [state, stateText] = [kind, text];
+  if (same) return;
+  $("state").className = kind;
+  fill($("state"), span("dot"), span("", text), ...more);
+}
+
+function lock(error) {
+  setState("lost", "Locked");
+  const field = h("input", { type: "password", "aria-label": "Control token", autocomplete: "off",
+    placeholder: "Control token" });
+  const wrong = token.get() && h("p", { class: "red", role: "alert" }, "That is not the token.");
+  const enter = event => {
+    event.preventDefault();
+    token.set(field.value.trim());
+    wake();
+  };
+  fill($("locked"), h("div", { class: "empty" },
+    h("h2", {}, "This server wants its control token"),
+    h("p", {}, "It was started with --control-token, and what it knows of requests is for those " +
+      "who have the token. It is kept until this tab is closed."),
+    h("form", { onsubmit: enter }, field, h("button", { class: "main" }, "Connect")), wrong,
+    h("p", { class: "muted" }, "The server says: ", error.message)));
+  $("locked").hidden = false;
+  field.focus();
+}
+
+// What is under way is asked for twice a second, while somebody looks.
+async function poll() {
+  if (document.hidden || state === "lost" || !state) return;
+  const running = [...entries.values()].filter(entry => !entry.ended);
+  if (!running.length) return;
+  if (running.some(entry => entry.id === detail.id)) detail.refresh();
+  const { requests } = await get("requests?session=*&running=1");
+  for (const entry of requests) if (entries.has(entry.id)) put(entry);
+  const known = new Set(requests.map(entry => entry.id));
+  // It has ended, or is forgotten, and that was not heard.
+  const gone = running.filter(({ id }) => !known.has(id) && entries.get(id)?.ended === null);
+  gone.forEach(entry => fresh.delete(entry.id));
+  if (gone.length) await load();
+  drawSoon();
+}
+
+async function checkHealth() {
+  if (document.hidden || state === "lost" || !state) return;
+  const found = await get("health", AbortSignal.timeout(4000));
+  if (health.instance && found.instance !== health.instance) return lost();
+  meet(found);
+  if (wanted.tab !== "requests") refreshTab();
+  else refreshSessions();
+}
+
+function every(milliseconds, job) {
+  const again = () => job().catch(error => error instanceof Refusal || lost())
+    .finally(() => setTimeout(again, milliseconds));
+  setTimeout(again, milliseconds);
+}
+
+function drawBanner() {
+  const problems = health.load_errors ?? [];
+  if ($("banner").dataset.told === JSON.stringify(problems)) return;
+  $("banner").dataset.told = JSON.stringify(problems);
+  $("banner").hidden = !problems.length;
+  const more = problems.length > 5 && h("li", {}, "and " + (problems.length - 5) + " more");
+  fill($("banner"), h("strong", {}, "Mock files could not be read again."),
+    " The mocks that were there before go on answering.",
+    h("ul", {}, problems.slice(0, 5).map(one => h("li", {}, one)), more));
+}
+
+// --- the list of requests ---
+
+let isDrawing = false;
+function drawSoon() {
+  if (isDrawing) return;
+  isDrawing = true;
+  requestAnimationFrame(() => {
+    isDrawing = false;
+    draw();
+  });
+}
+
+let listed = [];            // the requests in the list, newest first
+const made = new Map();     // the rows that are in the page, by id
+
+function draw() {
+  const all = frozen ?? [...entries.values()];
+  const before = listed;
+  listed = all.filter(isWanted).reverse();
+  drawFilters(all);
+  drawNone();
+  keepPlace(before);
+  drawRows();
+  detail.follow();
+}
+
+function rowHeight() {
+  return parseFloat(getComputedStyle($("rows")).getPropertyValue("--row"));
+}
+
+// What one looks at stays where it is while others come above it.
+function keepPlace(before) {
+  const list = $("list"), height = rowHeight();
+  const isReading = list.scrollTop > 0 || !$("details").hidden;
+  const first = before[Math.floor(list.scrollTop / height)];
+  $("rows").style.height = listed.length * height + "px";
+  const now = first ? listed.findIndex(entry => entry.id === first.id) : -1;
+  const moved = now - before.indexOf(first);
+  if (isReading && now >= 0 && moved) list.scrollTop += moved * height;
+  drawNewer();
+}
+
+function drawNewer() {
+  const above = Math.floor($("list").scrollTop / rowHeight());
+  $("newer").hidden = above < 1;
+  fill($("newer"), "↑ " + plural(above, "newer request"));
+}
+
+function drawRows() {
+  const list = $("list"), height = rowHeight();
+  const from = Math.max(0, Math.floor(list.scrollTop / height) - 8);
+  const to = Math.min(listed.length, Math.ceil((list.scrollTop + list.clientHeight) / height) + 8);
+  const stay = new Set(listed.slice(from, to).map(entry => entry.id));
+  for (const [id, row] of made) {
+    if (stay.has(id)) continue;
+    row.node.remove();
+    made.delete(id);
+  }
+  for (let at = from; at < to; at += 1) {
+    const entry = listed[at];
+    let row = made.get(entry.id);
+    if (!row || row.entry !== entry || !entry.ended) {
+      row?.node.remove();
+      row = { node: rowOf(entry), entry };
+      made.set(entry.id, row);
+    }
+    // In the page they stand in the order in which they are seen.
+    const there = $("rows").children[at - from] ?? null;
+    if (row.node !== there) $("rows").insertBefore(row.node, there);
+    row.node.style.top = at * height + "px";
+    row.node.setAttribute("aria-rowindex", at + 2);
+    row.node.setAttribute("aria-selected", entry.id === cursor);
+  }
+  list.setAttribute("aria-rowcount", listed.length + 1);
+  if (made.has(cursor)) list.setAttribute("aria-activedescendant", "r" + cursor);
+  else list.removeAttribute("aria-activedescendant");
+}
+
+const duration = entry => entry.duration ??
+  (entry.ended ? null : Math.max(0, (Date.now() - Date.parse(entry.time)) / 1000));
+
+function rowOf(entry) {
+  const cell = (name, ...children) => h("span", { role: "gridcell", class: name }, ...children);
+  const kind = entry.unmatched || entry.fault ? " miss" : entry.violations.length ? " odd" : "";
+  return h("div", { role: "row", id: "r" + entry.id, "data-id": entry.id,
+    class: "row" + (entry.ended ? kind : " running") },
+    cell("req", span("method", entry.method),
+      entry.session && span("badge", "@" + entry.session),
+      entry.path.slice(0, 300)),
+    cell("model", [entry.provider, entry.model?.slice(0, 200)].filter(Boolean).join(" · ")),
+    cell("user", oneLine(entry.user ?? "") || span("muted", "—")),
+    cell("answer", answerOf(entry)),
+    cell("status " + statusColour(entry.status), entry.status ?? "—"),
+    span("nums", cell("events-sent", eventsOf(entry)),
+      cell("took", took(duration(entry))), cell("time", clock(entry.time))),
+    cell("end", endOf(entry)));
+}
+
+function statusColour(status) {
+  if (!status) return "muted";
+  return status < 400 ? "green" : "red";
+}
+
+function answerOf(entry) {
+  if (entry.unmatched) return span("badge red", "no match");
+  if (entry.mock) return entry.mock.slice(0, 300);
+  const { recorded } = entry.forwarded ?? {};
+  const text = recorded ? "forwarded, recorded as " + recorded : entry.note;
+  return span("muted", oneLine(text || "—"));
+}
+
+function eventsOf(entry) {
+  if (!entry.events_sent && !entry.events_total) return "";
+  const { events_sent: sent, events_total: total } = entry;
+  return (total === null || total === sent ? sent : sent + "/" + total) + "";
+}
+
+function endOf(entry) {
+  const broken = entry.violations.length;
+  const counts = entry.violations.some(one => !one.default);
+  const fault = entry.fault && span("badge red", entry.fault);
+  const word = span("unseen", broken === 1 ? " violation" : " violations");
+  return [endWord(entry), fault,
+    broken > 0 && span(counts ? "badge amber" : "badge", "⚠ " + broken, word)];
+}
+
+function endWord(entry) {
+  if (entry.ended === "complete") return "complete";
+  if (entry.ended === "fault") return entry.fault ? "" : "fault";
+  if (entry.ended) return span("amber", entry.ended.replaceAll("_", " "));
+  return span("blue", span("dot"), entry.gated ? " held" : " running");
+}
+
+function drawNone() {
+  $("none").hidden = listed.length > 0 || !state;
+  $("list").hidden = listed.length === 0;
+  const kind = entries.size ? "filtered" : "nothing";
+  if ($("none").hidden || $("none").dataset.kind === kind) return;
+  $("none").dataset.kind = kind;
+  if (kind === "filtered") {
+    fill($("none"), h("h2", {}, "No request fits the filters"),
+      h("button", { onclick: showAll }, "Show all"));
+    return;
+  }
+  const example = "curl -s " + location.origin + location.pathname.replace("__mock__/", "") +
+    "v1/chat/completions -H 'content-type: application/json' -d '" + JSON.stringify({
+      model: "gpt-4o-mini",
+      messages: [{ role: "user", content: "Explain recursion in one sentence." }] }) + "'";
+  fill($("none"), h("h2", {}, "No requests yet"),
+    h("p", { class: "muted" },
+      "They are shown here as they come. Point a client at this server, or try:"),
+    block("In a shell", example));
+}
+
+function showAll() {
+  Object.assign(wanted, { text: "", provider: "", session: "*", misses: false, broken: false });
+  $("text").value = "";
+  drawSoon();
+}
+
+function drawFilters(all) {
+  const providers = [...new Set(all.map(entry => entry.provider ?? "none"))].sort();
+  options($("provider"), [["", "All providers"],
+    ...providers.map(name => [name, name === "none" ? "no provider" : name])], wanted.provider);
+  const names = [...new Set([...sessions.map(one => one.name ?? ""),
+    ...all.map(entry => entry.session ?? ""),
+    ...(wanted.session === "*" ? [] : [wanted.session])])];
+  const choices = [["*", "All sessions"], ...names.sort().map(name => [name, sessionName(name)])];
+  options($("session"), choices, wanted.session);
+  options($("mock-session"), choices, wanted.session);
+  const missed = all.filter(entry => entry.unmatched).length;
+  const broken = all.filter(entry => entry.violations.length).length;
+  fill($("misses"), "No match" + (missed ? " " + missed : ""));
+  fill($("broken"), "Violations" + (broken ? " " + broken : ""));
+  $("misses").setAttribute("aria-pressed", wanted.misses);
+  $("broken").setAttribute("aria-pressed", wanted.broken);
+  fill($("tab-requests").lastChild, String(all.length));
+  const waiting = frozen ? entries.size - frozen.filter(entry => entries.has(entry.id)).length : 0;
+  fill($("pause"), frozen ? "Resume" + (waiting ? " (" + waiting + " new)" : "") : "Pause");
+  $("pause").setAttribute("aria-pressed", Boolean(frozen));
+  document.title = (missed ? "(" + missed + ") " : "") + "mock_server.py";
+}
+
+function options(select, choices, value) {
+  const told = JSON.stringify(choices);
+  if (select.dataset.told !== told) {
+    fill(select, choices.map(([key, text]) => h("option", { value: key }, text.slice(0, 60))));
+    select.dataset.told = told;
+  }
+  select.value = value;
+}
+
+// --- details ---
+
+const detail = {
+  id: null, entry: null, note: "", latest: 0, parts: new Map(), stream: null,
+
+  open(id) {
+    cursor = id;
+    if (id !== this.id || $("details").hidden) {
+      Object.assign(this, { id, entry: entries.get(id), note: "", stream: null, seen: null });
+      this.parts.clear();
+      fill($("details"));
+      $("details").hidden = false;
+      $("details").scrollTop = 0;
+      this.draw();
+      this.refresh();
+    }
+    drawSoon();
+    remember();
+  },
+
+  close() {
+    Object.assign(this, { id: null, entry: null });
+    $("details").hidden = true;
+    drawSoon();
+    remember();
+    $("list").focus();
+  },
+
+  // What is shown stays, but nothing more will be known of it.
+  leave(note) {
+    if (this.note || !this.entry) return;
+    Object.assign(this, { id: null, note });
+    this.draw();
+  },
+
+  follow() {
+    if (this.id === null) return;
+    if (!entries.has(this.id)) return;
+    const entry = entries.get(this.id);
+    if (entry === this.seen) return;
+    this.seen = entry;
+    this.entry = { ...this.entry, ...entry };
+    this.draw();
+  },
+
+  async refresh() {
+    const id = this.id, turn = this.latest += 1;
+    if (id === null) return;
+    try {
+      const entry = await get("requests/" + encodeURIComponent(id));
+      if (this.id !== id || turn !== this.latest) return;
+      this.entry = entry;
+      this.draw();
+    } catch (error) {
+      if (this.id === id && error.code === "unknown_request") {
+        this.leave("The server has forgotten this request. This is what was known of it.");
+      }
+    }
+  },
+
+  draw() {
+    const entry = this.entry, box = $("details");
+    this.part("title", "", [entry.method, entry.target, entry.status, entry.ended, entry.gated,
+      entry.ended && entry.duration], () => titleOf(entry));
+    this.part("note", "", this.note || null, () => h("p", { class: "note" }, this.note));
+    this.part("violations", "Violations", entry.violations.length ? entry.violations : null,
+      () => entry.violations.map(violationOf), plural(entry.violations.length, "rule"));
+    const near = entry.unmatched ? [entry.near_misses, entry.suggestion] : null;
+    this.part("near", "No mock matched", near, () => missOf(entry));
+    this.answer(entry);
+    this.part("request", "Request", [entry.body, entry.fields, entry.query],
+      () => requestOf(entry));
+    this.part("headers", "Headers of the request", entry.header_lines,
+      () => block("Headers", headersText(entry.header_lines)), String(entry.header_lines.length));
+    this.part("facts", "More about it", [entry.ended, entry.auth, entry.forwarded],
+      () => factsOf(entry));
+    const order = [...this.parts.values()].map(part => part.node);
+    if (order.some((node, at) => box.children[at] !== node)) box.replaceChildren(...order);
+  },
+
+  // Events are added to those that are there, so that who reads them is left alone.
+  answer(entry) {
+    const answer = entry.answer;
+    const told = answer ? { ...answer, events: null, event_times: null } : String(entry.ended);
+    const events = answer?.events;
+    const sent = events && plural(entry.events_sent, "event");
+    const about = [entry.status, sent].filter(Boolean).join(" · ");
+    this.part("answer", "Answer", [told, Boolean(events)], () => {
+      this.stream = events ? new Timeline() : null;
+      return answerParts(entry, this.stream);
+    }, about);
+    this.stream?.show(entry);
+  },
+
+  part(name, title, data, build, about = "") {
+    let part = this.parts.get(name);
+    if (!part) {
+      part = { node: document.createComment(name), told: "" };
+      this.parts.set(name, part);
+    }
+    const told = JSON.stringify(data ?? null);
+    if (told !== part.told) {
+      part.told = told;
+      part.node = told === "null" ? document.createComment(name)
+        : this.node(part, name, title, build());
+    }
+    const aside = part.node.querySelector?.(".about");
+    if (aside && aside.textContent !== about) fill(aside, about);
+  },
+
+  node(part, name, title, content) {
+    if (!title) return h("div", { class: name === "title" ? "title" : "" }, content);
+    const inside = part.node.querySelector?.(".inside");
+    if (!inside) {
+      return h("details", { class: "part", open: isOpen(name) ? "" : undefined,
+        ontoggle: event => setOpen(name, event.target.open) },
+        h("summary", {}, title, span("muted about")),
+        h("div", { class: "inside" }, content));
+    }
+    fill(inside, content);
+    return part.node;
+  },
+};
+
+// Which parts of the details somebody has closed or opened holds for the next request, too.
+const closed = new Set(["headers"]);
+const isOpen = name => !closed.has(name);
+function setOpen(name, open) {
+  if (open) closed.delete(name);
+  else closed.add(name);
+}
+
+function titleOf(entry) {
+  const quiet = (text, label, job) => button(text, job, "quiet small", { "aria-label": label });
+  const gate = entry.gated && !entry.ended && h("span", { class: "buttons" },
+    button("Release 1 event", () => release(entry, 1)),
+    button("Release all", () => release(entry, 1000000)));
+  return [h("div", { class: "line" }, h("h2", {}, span("muted", entry.method, " "),
+    entry.target.slice(0, 4000)), quiet("↑", "Newer request", () => move(-1)),
+    quiet("↓", "Older request", () => move(1)),
+    quiet("✕", "Close details", () => detail.close())),
+    h("div", { class: "what" }, span(statusColour(entry.status), entry.status ?? "no status"),
+      answerOf(entry), span("muted", took(entry.duration)),
+      span("muted", endOf(entry)), gate)];
+}
+
+function factsOf(entry) {
+  const { url, status, recorded, reason } = entry.forwarded ?? {};
+  const facts = [["Request", entry.id + " at " + entry.time], ["Session", entry.session],
+    ["Provider", entry.provider], ["Dialect", entry.dialect], ["API", entry.api],
+    ["Operation", entry.operation], ["Model", entry.model], ["Stream", entry.stream && "yes"],
+    ["User", entry.user], ["Mock", entry.mock], ["Note", entry.note],
+    ["Credential", entry.auth], ["Fault", entry.fault],
+    ["Ended", entry.ended?.replaceAll("_", " ")],
+    ["Sent", entry.ended && plural(entry.bytes_sent, "byte") + ", " +
+      plural(entry.events_sent, "event")],
+    ["Blocked", entry.blocked > 0 && took(entry.blocked) + " waiting for the client"],
+    ["Forwarded", url && "to " + url + (status ? ", which answered " + status : "")],
+    ["Recorded", recorded ?? (reason && "no: " + reason)],
+    ["Port", entry.port && entry.port + ", connection " + entry.connection]];
+  return h("dl", { class: "facts" }, facts.filter(([, value]) => value).map(([name, value]) =>
+    [h("dt", {}, name), h("dd", {}, String(value).slice(0, 2000))]));
+}
+
+function violationOf(one) {
+  return h("div", { class: "card" },
+    h("p", { class: "mono" }, span(one.default ? "muted" : "amber", one.rule),
+      one.place && " at " + one.place),
+    h("p", {}, one.message),
+    h("p", { class: "muted" }, one.default ? "Only noted: the provider answers."
+      : "The provider would refuse this with " + one.status + "."));
+}
+
+function missOf(entry) {
+  const cards = entry.near_misses.map(miss => h("div", { class: "card" },
+    h("p", {}, h("strong", {}, miss.mock), " ",
+      miss.place !== miss.mock && span("muted", miss.place)),
+    miss.differences.map(differenceOf)));
+  if (!cards.length) cards.push(h("p", { class: "muted" }, entry.note));
+  if (!entry.suggestion) return cards;
+  const text = JSON.stringify(entry.suggestion, null, 2);
+  const add = button("Add this mock", () => addMock(entry));
+  const better = block("A mock that would have matched", entry.suggestion,
+    button("Copy mock", () => copy(text), "main small"), add);
+  return [cards[0], better, ...cards.slice(1)];
+}
+
+// What both have in the beginning and at the end is plain, what is between is marked.
+function differenceOf({ key, got, expected, differs_at: at }) {
+  const [one, other] = [got, expected].map(value => [...(value === null ? "" : asText(value))]);
+  const short = Math.min(one.length, other.length);
+  let head = 0, tail = 0;
+  while (head < short && one[head] === other[head]) head += 1;
+  while (tail < short - head && one.at(-1 - tail) === other.at(-1 - tail)) tail += 1;
+  const part = letters => {
+    const cut = (from, to) => letters.slice(from, to).join("");
+    const middle = cut(head, letters.length - tail);
+    return [at > 80 && "…", cut(0, head), middle && h("mark", {}, middle),
+      cut(letters.length - tail)];
+  };
+  const value = (letters, it) => it === null ? h("mark", {}, "nothing") : part(letters);
+  return [h("h3", {}, key, at !== undefined && h("span", { class: "muted" },
+    " differs from character " + (at + 1) + " on")),
+    h("dl", {}, h("dt", {}, "got"), h("dd", { class: "got" }, value(one, got)),
+      h("dt", {}, "expected"), h("dd", { class: "expected" }, value(other, expected)))];
+}
+
+function answerParts(entry, stream) {
+  const answer = entry.answer;
+  if (!answer) {
+    const text = entry.ended ? "No byte of an answer was sent." : "There is no answer yet.";
+    return h("p", { class: "muted" }, entry.note && entry.ended ? entry.note : text);
+  }
+  const cut = answer.truncated && h("p", { class: "muted" }, "Only the beginning is kept: 64 KiB.");
+  const content = stream ? stream.node : answer.body !== undefined && block("Body", answer.body);
+  return [content, cut, block("Headers of the answer", headersText(answer.headers))];
+}
+
+function requestOf(entry) {
+  const query = Object.keys(entry.query).length > 0 && block("Query", entry.query);
+  const form = entry.fields && block("Form", entry.fields);
+  const isEmpty = entry.body === null || entry.body === "";
+  return [query, form, !form && (isEmpty ? h("p", { class: "muted" }, "It has no body.")
+    : block("Body", entry.body))];
+}
+
+const headersText = lines => lines.map(([name, value]) => name + ": " + value).join("\n");
+
+const TOKEN = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|\b(?:true|false|null)\b|-?\d[\d.eE+-]*/g;
+
+function block(title, value, ...buttons) {
+  const text = asText(value);
+  const pre = h("pre", { tabindex: "0", role: "region", "aria-label": title });
+  if (typeof value === "string" || text.length > 70000) pre.append(shown(text));
+  else pre.append(...coloured(text));
+  if (!buttons.length) {
+    buttons = [button("Copy", () => copy(text), "quiet small", { "aria-label": "Copy: " + title })];
+  }
+  const more = button("All of it", () => {
+    more.textContent = pre.classList.toggle("all") ? "Less" : "All of it";
+  }, "quiet small");
+  if (text.length > 1600 || text.split("\n").length > 20) buttons.unshift(more);
+  return h("div", { class: "block" }, h("div", {}, span("", title), ...buttons), pre);
+}
+
+function coloured(text) {
+  const pieces = [];
+  let at = 0;
+  for (const found of text.matchAll(TOKEN)) {
+    const [whole, string, colon] = found;
+    pieces.push(shown(text.slice(at, found.index)));
+    const tag = colon ? "b" : string ? "i" : "u";
+    pieces.push(h(tag, {}, string ?? whole), colon ?? "");
+    at = found.index + whole.length;
+  }
+  pieces.push(shown(text.slice(at)));
+  return pieces;
+}
+
+// --- the events of a stream ---
+
+const SVG = "http://www.w3.org/2000/svg";
+function svg(tag, attributes) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+}
+
+class Timeline {
+  constructor() {
+    this.at = -1;
+    this.events = [];
+    this.times = [];
+    this.picture = svg("svg", { "aria-hidden": "true" });
+    this.line = h("div", { class: "line-of-time", role: "slider", tabindex: "0",
+      "aria-label": "Events", "aria-valuemin": "1",
+      onpointermove: event => this.point(event), onpointerdown: event => this.point(event),
+      onkeydown: event => this.press(event) }, this.picture);
+    this.axis = h("div", { class: "axis", "aria-hidden": "true" });
+    this.list = h("ol", { class: "events", tabindex: "0", "aria-label": "Events with their times",
+      onclick: event => this.choose([...this.list.children].indexOf(event.target.closest("li"))) });
+    this.one = h("div", {});
+    this.node = h("div", { class: "inside" }, h("div", {}, this.line, this.axis), this.list,
+      this.one);
+  }
+
+  show(entry) {
+    const { events, event_times: times } = entry.answer;
+    const whole = Math.max(duration(entry) ?? 0, ...times.filter(Number.isFinite).slice(-1), 1e-6);
+    const rows = events.slice(this.events.length).map((event, more) => {
+      const at = this.events.length + more, time = times[at];
+      const gap = time === undefined ? "" : "+" + took(Math.max(0, time - (times[at - 1] ?? 0)));
+      return h("li", {}, span("", String(at + 1)), span("", took(time)), span("", gap),
+        h("code", {}, gist(event)));
+    });
+    this.list.append(...rows);
+    Object.assign(this, { events, times, whole });
+    this.line.setAttribute("aria-valuemax", events.length);
+    this.line.hidden = this.list.hidden = !events.length;
+    this.draw();
+    if (this.at < 0 && events.length) this.choose(0, false);
+  }
+
+  // At most a thousand lines, however many events.
+  draw() {
+    const x = time => (time / this.whole * 100).toFixed(1) + "%";
+    const first = this.times[0] ?? 0, last = this.times.at(-1) ?? 0;
+    const places = [...new Set(this.times.map(x))];
+    this.picture.replaceChildren(
+      svg("rect", { class: "wait", x: 0, y: 20, width: "100%", height: 6, rx: 3 }),
+      svg("rect", { class: "flow", x: x(first), y: 12, width: x(last - first), height: 22 }),
+      ...places.map(place => svg("line", { x1: place, x2: place, y1: 12, y2: 34 })));
+    if (this.times[this.at] !== undefined) {
+      const now = x(this.times[this.at]);
+      this.picture.append(svg("line", { class: "now", x1: now, x2: now, y1: 6, y2: 40 }));
+    }
+    fill(this.axis, [0, .25, .5, .75, 1].map(part => span("", took(this.whole * part))));
+  }
+
+  point(event) {
+    const { left, width } = this.line.getBoundingClientRect();
+    const time = (event.clientX - left) / width * this.whole;
+    let nearest = 0;
+    this.times.forEach((one, at) => {
+      if (Math.abs(one - time) < Math.abs(this.times[nearest] - time)) nearest = at;
+    });
+    this.choose(nearest);
+  }
+
+  press(event) {
+    const last = this.events.length - 1;
+    const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10,
+      Home: -last, End: last }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.choose(Math.max(0, Math.min(last, this.at + by)));
+  }
+
+  choose(at, isSeen = true) {
+    if (at < 0 || at === this.at || !this.events.length) return;
+    this.list.children[this.at]?.classList.remove("now");
+    this.at = at;
+    const row = this.list.children[at], list = this.list;
+    row.classList.add("now");
+    const above = row.offsetTop - list.offsetTop;
+    const below = above + row.offsetHeight - list.clientHeight;
+    if (isSeen) list.scrollTop = Math.max(below, Math.min(above, list.scrollTop));
+    const told = "Event " + (at + 1) + " of " + this.events.length +
+      (this.times[at] === undefined ? "" : " at " + took(this.times[at]));
+    this.line.setAttribute("aria-valuenow", at + 1);
+    this.line.setAttribute("aria-valuetext", shown(told + ": " + gist(this.events[at])));
+    fill(this.one, block(told, this.events[at].trimEnd()));
+    this.draw();
+  }
+}
+
+// An event in a few words: the text that it brings where that is easily found, else its beginning.
+function gist(event) {
+  const data = event.split("\n").filter(line => line.startsWith("data:"))
+    .map(line => line.slice(5));
+  const kind = /^event: *(.*)$/m.exec(event)?.[1] ?? "";
+  let text = (data.length ? data.join("\n") : event).trim();
+  try {
+    const piece = pieceOf(JSON.parse(text));
+    if (typeof piece === "string" && piece) text = JSON.stringify(piece);
+  } catch {
+    // It is not JSON, and shown as it is.
+  }
+  return oneLine((kind ? kind + "  " : "") + text);
+}
+
+function pieceOf(json) {
+  const message = json.choices?.[0]?.delta ?? json.delta ?? json.contentBlockDelta?.delta ??
+    json.message;
+  return typeof message === "string" ? message : message?.content?.text ?? message?.content ??
+    message?.message?.content?.text ?? message?.text ?? message?.partial_json ??
+    json.candidates?.[0]?.content?.parts?.[0]?.text ?? json.choices?.[0]?.text ?? json.response;
+}
+
+// --- what one can do ---
+
+let toastTime = 0;
+function say(text) {
+  fill($("toast"), text);
+  clearTimeout(toastTime);
+  toastTime = setTimeout(() => fill($("toast")), 5000);
+}
+
+async function copy(text) {
+  let isCopied = true;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // No clipboard for pages that did not come over HTTPS or from this machine.
+    const area = h("textarea", { class: "unseen", "aria-label": "to copy" });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    isCopied = document.execCommand("copy");
+    area.remove();
+  }
+  say(isCopied ? "Copied" : "The browser does not allow copying");
+}
+
+async function act(path, method, body, done) {
+  try {
+    const answer = await ask(path, { method, body: body && JSON.stringify(body) });
+    say(done(await answer.json()));
+  } catch (error) {
+    say("That did not work: " + error.message);
+  }
+  refreshTab();
+}
+
+async function release(entry, events) {
+  const what = events === 1 ? "One event may go out" : "All events may go out";
+  const path = "requests/" + encodeURIComponent(entry.id) + "/release";
+  await act(path, "POST", { events }, () => what);
+  detail.refresh();
+}
+
+const addMock = entry => act("mocks?" + inSession(entry.session ?? ""), "POST", entry.suggestion,
+  ({ ids }) => "Added as " + ids[0] + ": it answers from now on");
+
+const clear = () => act("requests?" + inSession(wanted.session), "DELETE", null,
+  ({ deleted }) => plural(deleted, "request") + " forgotten");
+
+function pause() {
+  frozen = frozen ? null : [...entries.values()];
+  state = stateText = "";
+  setState("live", "Live");
+  drawSoon();
+}
+
+function move(by) {
+  const at = listed.findIndex(entry => entry.id === cursor);
+  const to = at < 0 ? 0 : Math.max(0, Math.min(listed.length - 1, at + by));
+  if (listed.length) choose(to);
+}
+
+function choose(at) {
+  const list = $("list"), height = rowHeight(), top = at * height;
+  const head = $("columns").offsetHeight;
+  if (top < list.scrollTop) list.scrollTop = top;
+  const below = top + height + head - list.clientHeight;
+  if (below > list.scrollTop) list.scrollTop = below;
+  cursor = listed[at].id;
+  if ($("details").hidden) drawSoon();
+  else detail.open(cursor);
+}
+
+// --- mocks and sessions ---
+
+const shownMocks = { told: "", most: 200, open: new Set() };
+
+function drawMocks() {
+  const text = $("mock-text").value.toLowerCase();
+  const isUnused = $("unused").getAttribute("aria-pressed") === "true";
+  const idle = mocks.filter(one => !one.uses).length;
+  fill($("unused"), "Unused" + (idle ? " " + idle : ""));
+  const words = one => one.name + " " + one.id + " " + JSON.stringify(one.source);
+  const found = mocks.filter(one => !(isUnused && one.uses) &&
+    (!text || words(one).toLowerCase().includes(text)));
+  const some = found.slice(0, shownMocks.most);
+  const told = JSON.stringify([some, found.length]);
+  if (told === shownMocks.told) return;
+  shownMocks.told = told;
+  const more = found.length > some.length && h("div", { class: "toolbar" },
+    button("Show more of " + plural(found.length, "mock"), () => {
+      shownMocks.most += 500;
+      drawMocks();
+    }));
+  const none = !found.length && h("div", { class: "empty" }, h("h2", {},
+    mocks.length ? "No mock fits the filters" : "There are no mocks"));
+  fill($("mock-list"), some.map(mockOf), more, none);
+}
+
+function mockOf(mock) {
+  const { match = {}, response, responses } = mock.source;
+  const part = value => oneLine(Object.entries(value ?? {}).map(([name, one]) =>
+    name + ": " + JSON.stringify(one)).join(", ") || "everything");
+  const uses = mock.uses ? span("badge green", mock.uses + " ×")
+    : span("badge", "unused");
+  const inside = h("div", { class: "inside" });
+  const show = () => fill(inside, block(mock.id, mock.source));
+  if (shownMocks.open.has(mock.id)) show();
+  return h("details", { class: mock.uses ? "mock" : "mock unused",
+    open: shownMocks.open.has(mock.id) ? "" : undefined, ontoggle: event => {
+      if (!event.target.open) return shownMocks.open.delete(mock.id);
+      shownMocks.open.add(mock.id);
+      return show();
+    } },
+    h("summary", {}, uses, span("matches", span("name cut", mock.name),
+      h("code", { class: "cut muted" }, part(match))),
+      h("code", { class: "cut muted answers" }, part(response ?? responses?.[0]))), inside);
+}
+
+function drawSessions() {
+  const told = JSON.stringify(sessions);
+  if ($("session-list").dataset.told === told) return;
+  $("session-list").dataset.told = told;
+  const head = ["Session", "Requests", "Running", "No match", "Mocks", ""];
+  const base = location.origin +
+    location.pathname.replace(/(?:\/(?:@|%40)[^/]+)?\/__mock__\/$/, "");
+  const number = (unit, value) => h("td", { class: "n", "data-unit": unit }, String(value));
+  fill($("session-list"), h("table", {}, h("thead", {}, h("tr", {}, head.map((name, at) =>
+    h("th", { scope: "col", class: at > 0 && at < 5 ? "n" : "" },
+      name || span("unseen", "Actions"))))),
+    h("tbody", {}, sessions.map(one => h("tr", {},
+      h("td", { class: "wide" }, h("strong", {}, sessionName(one.name)),
+        h("div", { class: "mono muted" }, base + one.url)),
+      number("requests", one.requests), number("running", one.running),
+      number("without a match", one.unmatched), number("mocks", one.mocks),
+      h("td", { class: "wide" }, h("div", { class: "buttons" },
+        button("Requests", () => showSession(one.name ?? "")),
+        button("Copy URL", () => copy(base + one.url)),
+        button("Reset", () => act("reset?" + inSession(one.name ?? ""), "POST", null,
+          () => sessionName(one.name) + " was reset"), "small",
+        { title: "Forget its requests and run-time mocks" }))))))));
+}
+
+function showSession(name) {
+  wanted.session = name;
+  showTab("requests");
+}
+
+async function refreshSessions() {
+  try {
+    ({ sessions } = await get("sessions?session=*"));
+  } catch (error) {
+    return;
+  }
+  fill($("tab-sessions").lastChild, String(sessions.length));
+  fill($("tab-mocks").lastChild, String(health.mocks ?? ""));
+  drawSessions();
+}
+
+async function refreshTab() {
+  refreshSessions();
+  if (wanted.tab !== "mocks") return;
+  try {
+    ({ mocks } = await get("mocks?" + inSession(wanted.session)));
+  } catch (error) {
+    say("The mocks could not be asked for: " + error.message);
+    return;
+  }
+  drawMocks();
+}
+
+// --- tabs, keys, and what the address remembers ---
+
+const TABS = ["requests", "mocks", "sessions"];
+
+function showTab(name, isFocused = false) {
+  wanted.tab = name;
+  for (const one of TABS) {
+    $(one).hidden = one !== name;
+    $("tab-" + one).setAttribute("aria-selected", one === name);
+    $("tab-" + one).tabIndex = one === name ? 0 : -1;
+  }
+  if (isFocused) $("tab-" + name).focus();
+  remember();
+  refreshTab();
+  drawSoon();
+}
+
+function remember() {
+  const kept = new URLSearchParams();
+  if (wanted.tab !== "requests") kept.set("tab", wanted.tab);
+  for (const name of ["text", "provider", "misses", "broken"]) {
+    if (wanted[name]) kept.set(name, wanted[name]);
+  }
+  if (wanted.session !== "*") kept.set("session", wanted.session);
+  const hash = kept.toString();
+  history.replaceState(null, "", hash ? "#" + hash : location.pathname + location.search);
+}
+
+function recall() {
+  const kept = new URLSearchParams(location.hash.slice(1));
+  for (const name of ["text", "provider", "session"]) {
+    if (kept.has(name)) wanted[name] = kept.get(name);
+  }
+  for (const name of ["misses", "broken"]) wanted[name] = kept.has(name);
+  $("text").value = wanted.text;
+  showTab(TABS.includes(kept.get("tab")) ? kept.get("tab") : "requests");
+}
+
+function filter(changes) {
+  Object.assign(wanted, changes);
+  $("list").scrollTop = 0;
+  remember();
+  refreshTab();
+  drawSoon();
+}
+
+const toggle = id => $(id).getAttribute("aria-pressed") !== "true";
+$("text").addEventListener("input", event => filter({ text: event.target.value }));
+$("provider").addEventListener("change", event => filter({ provider: event.target.value }));
+for (const id of ["session", "mock-session"]) {
+  $(id).addEventListener("change", event => filter({ session: event.target.value }));
+}
+$("misses").addEventListener("click", () => filter({ misses: toggle("misses") }));
+$("broken").addEventListener("click", () => filter({ broken: toggle("broken") }));
+$("pause").addEventListener("click", pause);
+$("clear").addEventListener("click", clear);
+$("newer").addEventListener("click", () => {
+  $("list").scrollTop = 0;
+  $("list").focus();
+});
+$("mock-text").addEventListener("input", drawMocks);
+$("unused").addEventListener("click", () => {
+  $("unused").setAttribute("aria-pressed", toggle("unused"));
+  drawMocks();
+});
+$("list").addEventListener("scroll", () => {
+  drawRows();
+  drawNewer();
+}, { passive: true });
+$("rows").addEventListener("click", event => {
+  // A row may have been drawn anew since the button went down: then it is where that happened.
+  const above = event.clientY - $("rows").getBoundingClientRect().top;
+  const id = event.target.closest("[data-id]")?.dataset.id ??
+    listed[Math.floor(above / rowHeight())]?.id;
+  if (id && !getSelection().toString()) detail.open(id);
+});
+new ResizeObserver(drawSoon).observe($("pane"));
+for (const name of TABS) $("tab-" + name).addEventListener("click", () => showTab(name));
+document.querySelector("[role=tablist]").addEventListener("keydown", event => {
+  const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!by) return;
+  event.preventDefault();
+  showTab(TABS[(TABS.indexOf(wanted.tab) + by + TABS.length) % TABS.length], true);
+});
+
+const KEYS = {
+  j: () => move(1), ArrowDown: () => move(1), k: () => move(-1), ArrowUp: () => move(-1),
+  Home: () => listed.length && choose(0), End: () => listed.length && choose(listed.length - 1),
+  PageDown: () => move(10), PageUp: () => move(-10), p: pause,
+  Enter() {
+    if (cursor === null || !listed.length) return;
+    detail.open(cursor);
+    $("details").focus();
+  },
+};
+
+document.addEventListener("keydown", event => {
+  if (event.ctrlKey || event.metaKey || event.altKey || !$("locked").hidden) return;
+  const target = event.target, isTyping = target.matches("input, select, textarea");
+  if (event.key === "Escape") {
+    if (isTyping) target.blur();
+    else if (!$("details").hidden && wanted.tab === "requests") detail.close();
+    return;
+  }
+  if (isTyping) return;
+  if (event.key === "/") {
+    event.preventDefault();
+    $(wanted.tab === "mocks" ? "mock-text" : "text").focus();
+    return;
+  }
+  // In the details the arrows scroll; on a button Enter presses it.
+  const isElsewhere = target.closest("#details, button, summary, [role=tablist], .sheet");
+  const isLetter = event.key === "j" || event.key === "k" || event.key === "p";
+  if (wanted.tab !== "requests" || (isElsewhere && !isLetter)) return;
+  const press = Object.hasOwn(KEYS, event.key) && KEYS[event.key];
+  if (!press) return;
+  event.preventDefault();
+  press();
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) drawSoon();
+});
+
+recall();
+setState("", "Connecting…");
+every(500, poll);
+every(2000, checkHealth);
+stayConnected();
+</script>
+</body>
+</html>
 """
+
+
+def page_headers() -> Headers:
+    """The headers of the page: what the journal tells of requests is shown on it, so a browser is
+    to run its own script only, to apply its own styles, and to ask nobody else (CSP 3, 2.3.1)."""
+    policy = ["default-src 'none'", "connect-src 'self'", "img-src data:", "base-uri 'none'"]
+    policy += ["form-action 'none'", "frame-ancestors 'none'"]
+    for kind in ("script", "style"):
+        [text] = re.findall(f"(?s)<{kind}>(.*?)</{kind}>", INSPECTOR)
+        digest = base64.b64encode(hashlib.sha256(utf8(text)).digest()).decode()
+        policy.append(f"{kind}-src 'sha256-{digest}'")
+    return (
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Cache-Control", "no-store"),
+        ("Content-Security-Policy", "; ".join(policy)),
+    )
 
 
 # === control =================================================================
@@ -40685,15 +42199,6 @@ STATUS = {
     "no_gate": 409,
     "no_single_value": 409,
 }
-# What the journal shows of requests is shown on the page: no other origin's script may run there.
-PAGE_HEADERS = (
-    ("Content-Type", "text/html; charset=utf-8"),
-    ("Cache-Control", "no-store"),
-    (
-        "Content-Security-Policy",
-        "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:",
-    ),
-)
 METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
 
 Reaction = Union[HttpResponse, Answered]
@@ -40754,7 +42259,7 @@ class Control(JournalControl):
 
     def page(self, asked: ControlRequest) -> HttpResponse:
         """The inspector."""
-        return HttpResponse(200, PAGE_HEADERS, utf8(INSPECTOR))
+        return HttpResponse(200, page_headers(), utf8(INSPECTOR))
 
     def health(self, asked: ControlRequest) -> HttpResponse:
         """Version, uptime, mocks, problems, and which run of the server it is."""
@@ -40958,7 +42463,8 @@ def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
         raise Refused(
             308,
             "the inspector is at /__mock__/",
-            headers=(("Location", CONTROL_PREFIX + "/"),),
+            # Relative, so that it stays below the prefix of a session, or of a gateway.
+            headers=(("Location", "__mock__/"),),
             code="moved",
         )
     for pattern, routes in control_paths():

@@ -40,7 +40,7 @@ def add_room(room: str, rooms: Rooms, imports: Imports, below: Tuple[str, ...] =
     for number, line in enumerate(code.split("\n"), text.count("\n") - code.count("\n") + 1):
         asset = ASSET.search(line)
         if asset:
-            line = line.replace(asset[0], f'"""{(ROOMS / asset[1]).read_text("utf-8")}"""')
+            line = line.replace(asset[0], f'r"""{(ROOMS / asset[1]).read_text("utf-8")}"""')
         lines += [(part, room, number) for part in line.split("\n")]
 
 

@@ -37,7 +37,8 @@ JOURNAL_KEYS = [
     "id", "time", "port", "connection", "session", "method", "target", "path", "query", "headers",
     "header_lines", "body", "fields", "provider", "dialect", "operation", "api", "model", "stream",
     "user", "auth", "mock", "fault", "status", "unmatched", "near_misses", "violations", "note",
-    "forwarded", "duration", "bytes_sent", "events_sent", "events_total", "blocked", "ended",
+    "forwarded", "duration", "bytes_sent", "events_sent", "events_total", "blocked", "gated",
+    "ended",
 ]
 # fmt: on
 
@@ -505,6 +506,7 @@ def test_a_gated_stream_is_found_whatever_became_of_the_journal_and_a_reset_open
         first, second = (Raw(server).send(post(STREAMING)) for _ in range(2))
         number = first.head()[1]["x-mock-request-id"]
         second.head()
+        assert server.requests[-1]["gated"] is True
         assert control(server.port, "DELETE", "requests")[1] == {"deleted": 1}
         release = f"requests/{number}/release"
         assert control(server.port, "POST", release, {"events": 9})[0] == 200

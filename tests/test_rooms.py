@@ -485,7 +485,7 @@ def test_every_line_of_the_one_file_has_a_place(tmp_path: Path) -> None:
     (folder / "src" / "mock_server" / "page.html").write_text("<p>\nof two lines\n", "utf-8")
     weld(folder)
     lines = (folder / "mock_server.py").read_text("utf-8").split("\n")
-    places = {'PAGE = """<p>': "a.py:7", "of two lines": "a.py:7", "A = 1": "a.py:8"}
+    places = {'PAGE = r"""<p>': "a.py:7", "of two lines": "a.py:7", "A = 1": "a.py:8"}
     for text, place in {**places, "B = A": "__main__.py:8"}.items():
         said = weld(folder, "--where", str(lines.index(text) + 1))[1]
         assert said == f"src/mock_server/{place}\n", text

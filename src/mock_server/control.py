@@ -15,7 +15,7 @@ from .deliveries import Plan
 from .errors import BadMock, Refused, nearest, shown
 from .gates import ASIDE, Work
 from .http import unquote
-from .inspector import INSPECTOR
+from .inspector import INSPECTOR, page_headers
 from .journal import EVERY_SESSION, Journal
 from .jsons import utf8
 from .limits import CONTROL_PREFIX, __version__
@@ -38,15 +38,6 @@ STATUS = {
     "no_gate": 409,
     "no_single_value": 409,
 }
-# What the journal shows of requests is shown on the page: no other origin's script may run there.
-PAGE_HEADERS = (
-    ("Content-Type", "text/html; charset=utf-8"),
-    ("Cache-Control", "no-store"),
-    (
-        "Content-Security-Policy",
-        "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:",
-    ),
-)
 METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
 
 Reaction = Union[HttpResponse, Answered]
@@ -107,7 +98,7 @@ class Control(JournalControl):
 
     def page(self, asked: ControlRequest) -> HttpResponse:
         """The inspector."""
-        return HttpResponse(200, PAGE_HEADERS, utf8(INSPECTOR))
+        return HttpResponse(200, page_headers(), utf8(INSPECTOR))
 
     def health(self, asked: ControlRequest) -> HttpResponse:
         """Version, uptime, mocks, problems, and which run of the server it is."""
@@ -311,7 +302,8 @@ def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
         raise Refused(
             308,
             "the inspector is at /__mock__/",
-            headers=(("Location", CONTROL_PREFIX + "/"),),
+            # Relative, so that it stays below the prefix of a session, or of a gateway.
+            headers=(("Location", "__mock__/"),),
             code="moved",
         )
     for pattern, routes in control_paths():

@@ -249,6 +249,7 @@ class Entry:
             "events_sent": sent.events,
             "events_total": self.events_total,
             "blocked": round(sent.blocked_for(time.monotonic()), 6),
+            "gated": self.gate is not None and self.ended is None,
             "ended": self.ended,
         }
 

@@ -202,9 +202,9 @@ class Operations:
     def mocks_json(self) -> List[Json]:
         """All mocks in matching order, with how often they were used."""
         sessions = self.sessions()
-        found = [mock_json(session, mock) for session in sessions for mock in session.mocks]
+        found = [mock_json([session], mock) for session in sessions for mock in session.mocks]
         # Those from files come last: what is added answers before them.
-        return found + [mock_json(sessions[0], mock) for mock in self.mocks.from_files]
+        return found + [mock_json(sessions, mock) for mock in self.mocks.from_files]
 
     def remove(self, id: str) -> None:
         """Remove a mock that was added; Unavailable if there is none."""
@@ -306,7 +306,8 @@ class Operations:
         more = len(idle) + len(missed) + len(unread) - len(sentences)
         if more:
             sentences.append(f"and {more} more")
-        return Leftovers([mock_json(*one) for one in idle], missed, unread, sentences)
+        unused_mocks = [mock_json([session], mock) for session, mock in idle]
+        return Leftovers(unused_mocks, missed, unread, sentences)
 
     def forget(self) -> int:
         """Empty the journal; how many requests there were."""
@@ -363,12 +364,12 @@ class Operations:
             session.reset()
 
 
-def mock_json(session: Session, mock: ParsedMock) -> Dict[str, Json]:
-    """What is shown of a mock, with how often a session has used it."""
+def mock_json(sessions: Sequence[Session], mock: ParsedMock) -> Dict[str, Json]:
+    """What is shown of a mock, with how often sessions have used it."""
     return {
         "id": mock.id,
         "name": mock.name,
-        "uses": session.count_of(mock),
+        "uses": sum(session.count_of(mock) for session in sessions),
         "source": parse_json(utf8(mock.canonical)),
     }
 

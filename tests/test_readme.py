@@ -134,9 +134,10 @@ def test_its_commands_are_those_that_ci_runs() -> None:
 
 def test_its_line_for_an_editor_is_json_and_finds_the_mocks() -> None:
     (block,) = blocks("jsonc", README)
-    command, _, line = block.partition("\n")
+    copied, _, line = block.partition("\n")
     (schema,) = json.loads("{" + line + "}")["json.schemas"]
-    assert command.endswith("--schema > " + schema["url"][2:])
+    path = next(word for word in copied.split() if word.startswith("docs/"))
+    assert (ROOT / path).is_file() and path.endswith(schema["url"][1:])
     (pattern,) = schema["fileMatch"]
     assert list((ROOT / "data").glob(pattern[len("**/") :]))
 

@@ -14,7 +14,8 @@ Bedrock, Cohere, Mistral and Ollama do, whole and streamed, from the mocks in `d
         assert server.requests[-1]["model"] == "gpt-4o-mini"
 
 The sources are rooms, a module each, in src/mock_server/; src/weld.py makes the one file of them:
-change the rooms, not mock_server.py.  A room uses only what stands above it.
+change the rooms, not mock_server.py.  A room uses only what stands above it.  To pytest, of which
+it is a plugin: PYTEST_DONT_REWRITE, for it holds no tests.
 """
 
 from __future__ import annotations
@@ -37,7 +38,16 @@ if (
     # quietly as it does later; but one that only checks mocks has not found them good.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130 if "--check" in sys.argv else 0))
 
-__all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
+__all__ = [
+    "BadMock",
+    "Match",
+    "Mock",
+    "MockRequest",
+    "MockServer",
+    "Response",
+    "SessionView",
+    "__version__",
+]
 
 import base64
 import binascii
@@ -67,7 +77,7 @@ import time
 import unicodedata
 import warnings
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict, deque
 from datetime import datetime
 from email.utils import formatdate, parsedate_to_datetime
@@ -79,7 +89,7 @@ from itertools import chain
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from sys import getsizeof
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, ModuleType, TracebackType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -96,7 +106,6 @@ from typing import (
     List,
     Literal,
     Mapping,
-    Match,
     NamedTuple,
     NoReturn,
     Optional,
@@ -127,341 +136,11 @@ if TYPE_CHECKING:
     import tempfile
 
 
-# === records =================================================================
-# Records: classes of values, as dataclasses are, but quick to define and to make.  Touch nothing.
-
-#     @record
-#     class Usage:
-#         input: int
-#         cached: int = 0
-
-# mypy holds a record to be frozen and checks what is made of it.  The program does not: attributes
-# that are set the plain way take a quarter of the time, and requests make many.  It starts sooner,
-# too: the dataclasses module takes ten times as long for each class.
-
-
-AnyRecord = TypeVar("AnyRecord")
-
-METHODS_OF_A_RECORD = """\
-def __init__(self, {parameters}):
-    {assignments}
-
-def _values(self):
-    return ({values})
-"""
-
-
-class Record:
-    """What all records share: equal, and hashed, by kind and values."""
-
-    __slots__ = ()
-    _fields: Tuple[str, ...] = ()
-
-    def _values(self) -> Tuple[Any, ...]:
-        """The values of all fields, in order; each kind has its own."""
-        return ()
-
-    def __eq__(self, other: object) -> bool:
-        if other.__class__ is not self.__class__:
-            return NotImplemented
-        return self._values() == other._values()
-
-    def __hash__(self) -> int:
-        return hash(self._values())
-
-    def __repr__(self) -> str:
-        pairs = zip(self._fields, self._values())
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
-
-
-class KeptValue:
-    """What functools.cached_property is, without the lock that it takes before Python 3.12, which
-    is slower than most of what is kept: two threads may both find the same value."""
-
-    def __init__(self, find: Callable[[Any], Any]) -> None:
-        self.find = find
-        self.name = find.__name__
-        self.__doc__ = find.__doc__
-
-    def __get__(self, record: Any, kind: type) -> Any:
-        if record is None:
-            return self
-        value = record.__dict__[self.name] = self.find(record)
-        return value
-
-
-def field_names(kind: type) -> Tuple[str, ...]:
-    """The names of a record's fields, in order."""
-    return kind._fields  # type: ignore[attr-defined, no-any-return]
-
-
-def made_record(kind: Type[AnyRecord]) -> Type[AnyRecord]:
-    """The class of records that a class describes by its annotations; its own values are defaults,
-    which all records share."""
-    names = tuple(getattr(kind, "__annotations__", ()))
-    attributes: Dict[str, Any] = dict(vars(kind))
-    del attributes["__dict__"], attributes["__weakref__"]
-    defaults = {name: attributes.pop(name) for name in names if name in attributes}
-    source = METHODS_OF_A_RECORD.format(
-        parameters=", ".join(name + "=None" * (name in defaults) for name in names),
-        assignments="; ".join(f"self.{name} = {name}" for name in names) or "pass",
-        values="".join(f"self.{name}, " for name in names),
-    )
-    exec(source, {}, attributes)
-    attributes["__init__"].__defaults__ = tuple(defaults.values())
-    attributes["_fields"] = attributes["__slots__"] = names
-    if any(isinstance(one, KeptValue) for one in attributes.values()):
-        attributes["__slots__"] += ("__dict__",)  # where these keep what they found
-    made: Any = type(kind.__name__, (Record,), attributes)
-    return made  # type: ignore[no-any-return]
-
-
-def changed_record(record: AnyRecord, **changes: Any) -> AnyRecord:
-    """The same record with other values of some fields."""
-    changed = type(record)(*record._values())  # type: ignore[attr-defined]
-    for name, value in changes.items():
-        setattr(changed, name, value)
-    return changed
-
-
-if TYPE_CHECKING:
-    # What type checkers know by heart.
-    from dataclasses import replace as replace
-    from functools import cached_property
-    from typing import dataclass_transform  # since Python 3.11
-
-    found_once = cached_property
-
-    @dataclass_transform(frozen_default=True)
-    def record(kind: Type[AnyRecord]) -> Type[AnyRecord]:
-        """The class of records that a class describes."""
-        ...
-else:
-    record, replace, found_once = made_record, changed_record, KeptValue
-
-
-# === marks ===================================================================
-# Places in a stream, at which it waits, breaks or gives way, and how they are found.  Pure.
-
-
-Thing = TypeVar("Thing")
-
-
-@record
-class After:
-    """A place in a stream: after so many of its events, or of its pieces of content."""
-
-    count: int
-    pieces: bool = False
-
-
-class Hold:
-    """A place in a stream that is passed only when its gate lets it.
-
-    With a number of `seconds` it is left after so many: whoever made it sees then whether it was
-    `passed`, and after how long, and makes another one if not."""
-
-    __slots__ = ("seconds", "passed", "waited")
-
-    def __init__(self, seconds: Optional[float] = None) -> None:
-        self.seconds = seconds
-        self.passed = True
-        self.waited = 0.0
-
-
-class Breath:
-    """A place in what takes long to make, at which others have their turn."""
-
-
-class Mark:
-    """The place that a fault, a gate or an error is meant for."""
-
-
-Frame = Union[bytes, Hold, Breath, Mark]
-NOTHING_SENT = (Hold, Breath, Mark)  # in a stream, beside its events
-ITEM_WORK = 1024  # bytes that are read in about the time that it takes to look at an item at all
-BREATH_WORK = 256 * 1024  # as many bytes are looked at before others have their turn
-
-
-def always(item: object) -> bool:
-    """Yes."""
-    return True
-
-
-def marked(
-    items: Iterable[Thing],
-    after: After,
-    is_piece: Callable[[Any], bool],
-    leaves_one: bool = False,
-) -> Iterator[Union[Thing, Mark, Breath]]:
-    """A stream with a mark at a place, just before what comes there.
-
-    After no piece at all is before the first.  In a stream that has fewer of them than were asked
-    for it is after the last, so that it is always somewhere; with `leaves_one` an event follows."""
-    counts: Callable[[Any], bool] = always
-    if after.pieces:
-        counts = is_piece
-    elif not after.count:
-        yield Mark()
-        yield from items
-        return
-    rest = with_ends(items)
-    waiting: List[Thing] = []  # since the last that counts: the mark may belong before them
-    found = work = 0
-    for item, is_last in rest:
-        if isinstance(item, NOTHING_SENT) or not counts(item):
-            waiting.append(item)
-            work += ITEM_WORK + (len(item) if isinstance(item, bytes) else 0)
-            if work > BREATH_WORK:
-                yield Breath()
-                work = 0
-            continue
-        yield from waiting
-        waiting = []
-        if found == after.count or (leaves_one and is_last):  # the first piece, or the last event
-            yield Mark()
-            yield item
-            break
-        yield item
-        found += 1
-        if found == after.count:
-            yield from before_next(rest)
-            break
-    else:
-        rest = iter([(item, False) for item in waiting])
-        yield from before_next(rest)
-    for item, _ in rest:
-        yield item
-
-
-def before_next(items: Iterator[Tuple[Thing, bool]]) -> Iterator[Union[Thing, Mark]]:
-    """A mark before the next event, or at the end; of the stream as much as that takes."""
-    for item, _ in items:
-        if not isinstance(item, NOTHING_SENT):
-            yield Mark()
-            yield item
-            return
-        yield item
-    yield Mark()
-
-
-def with_ends(items: Iterable[Thing]) -> Iterator[Tuple[Thing, bool]]:
-    """What is in a stream, each with whether it is the last event."""
-    held: List[Thing] = []
-    for item in items:
-        if held and not isinstance(item, NOTHING_SENT):
-            yield from ((one, False) for one in held)
-            held = []
-        held.append(item)
-    yield from ((one, not isinstance(one, NOTHING_SENT)) for one in held)
-
-
-def until(items: Iterable[Thing], after: After, is_piece: Callable[[Any], bool]) -> Iterator[Thing]:
-    """What comes before a place in a stream."""
-    for item in marked(items, after, is_piece):
-        if isinstance(item, Mark):
-            return
-        if not isinstance(item, Breath):
-            yield item
-
-
-def gated(
-    frames: Iterable[Frame], after: After, is_piece: Callable[[Any], bool]
-) -> Iterator[Frame]:
-    """Frames of which each behind a place waits to be released."""
-    is_open = True
-    for frame in marked(frames, after, is_piece):
-        if isinstance(frame, Mark):
-            is_open = False
-            continue
-        if not is_open and not isinstance(frame, NOTHING_SENT):
-            yield Hold()
-        yield frame
-
-
-# === deliveries ==============================================================
-# How an answer travels, as frozen records.  Touch nothing.
-
-
-@record
-class Pace:
-    """Seconds before the first event and between events, and how far a gap may stray (0.5: by
-    half), drawn from `seed`.
-
-    `gaps` are the seconds after the first event, the second and so on, in place of `between`.  What
-    `is_recorded` gives way to the server's own pace."""
-
-    first: float = 0.0
-    between: float = 0.0
-    jitter: float = 0.0
-    seed: str = ""
-    gaps: Tuple[float, ...] = ()
-    is_recorded: bool = False
-
-    @property
-    def has_pauses(self) -> bool:
-        """Whether anything waits for it."""
-        return bool(self.first or self.between or self.gaps)
-
-
-@record
-class Keepalive:
-    """What is sent while nothing else was for `every` seconds: a comment, or without one (None)
-    what the provider sends."""
-
-    every: float
-    comment: Optional[str] = None
-
-
-@record
-class Fault:
-    """How an answer breaks: a fault's name, where in a stream, and how likely.
-
-    Without a place it is where the fault would have it."""
-
-    kind: str
-    after: Optional[After] = None
-    probability: float = 1.0
-
-
-@record
-class Plan:
-    """How the same bytes are cut anew on the wire."""
-
-    split: Union[int, str] = 0  # bytes a write; or inside each character (`utf8`), line end (`eol`)
-    coalesce: int = 0  # events a write; 0 is as many as are due at the same moment
-    eol: str = ""  # line ends of an event stream
-    comments: Optional[str] = None  # before each of its events
-    no_space: bool = False  # after its field names
-    chunk_extensions: bool = False
-    trailers: bool = False
-    gzip: str = ""  # flushed for each `event`, for each full `block`, or ended (`members`)
-    chunked: bool = False  # a whole body, too
-    close: bool = False  # the connection, with the answer
-
-
-@record
-class Delivery:
-    """How an answer travels: seconds before its first byte, its pace (None: the server's), gzip
-    (auto, always, never), headers that replace the server's own (None removes one), where a gate
-    begins at which a test releases each event, how it is cut on the wire, how it breaks, and what
-    is sent while it waits."""
-
-    delay: float = 0.0
-    pace: Optional[Pace] = None
-    gzip: str = "auto"
-    headers: Tuple[Tuple[str, Optional[str]], ...] = ()
-    gate: Optional[After] = None
-    plan: Plan = Plan()
-    fault: Optional[Fault] = None
-    keepalive: Optional[Keepalive] = None
-
-
 # === limits ==================================================================
 # Version, defaults, bounds, and names of types that all rooms use.  Touches nothing.
 
 
-__version__ = "0.2.0"
+__version__ = "1.0.0"
 
 DEFAULT_PORT = 5001
 CONTROL_PREFIX = "/__mock__"
@@ -742,152 +421,6 @@ def line_of(error: Exception) -> int:
     if not innermost:
         return 0
     return innermost.tb_lineno
-
-
-# === codings =================================================================
-# Content codings: gzip and deflate undone, gzip negotiated and made.
-
-# May touch zlib; knows no provider, no socket and no clock.
-
-
-MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
-ACCEPT_ROOM = 1000  # characters of an Accept-Encoding that are read, and remembered
-KNOWN_GZIP = 64 * 1024  # bytes of a body that is remembered with its gzip
-GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
-
-
-# --- requests ---
-
-
-def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
-    """A body of at most `limit` bytes with its content codings undone, the last one first.
-
-    Refused if a coding is unknown, there are too many, or the data is not in one."""
-    if len(codings) > MOST_CODINGS:
-        raise Refused(
-            415,
-            f"Content-Encoding names {len(codings)} codings; at most {MOST_CODINGS} are undone",
-            code="unsupported_encoding",
-        )
-    for coding in reversed(codings):
-        if coding in ("gzip", "x-gzip"):
-            body = inflated(body, GZIP, coding, limit)
-        elif coding == "deflate":
-            body = inflated(body, deflate_bits(body), coding, limit)
-        elif coding != "identity":
-            raise Refused(
-                415,
-                f"Content-Encoding {shown(coding)} is not known; known: gzip, deflate",
-                code="unsupported_encoding",
-                headers=(("Accept-Encoding", "gzip, deflate"),),
-            )
-    return body
-
-
-def deflate_bits(data: bytes) -> int:
-    """The window bits of data that is called deflate."""
-    # RFC 9110 (8.4.1.2) means zlib's format, but some clients send bare deflate data.
-    has_zlib_header = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
-    if has_zlib_header:
-        return 15
-    return -15
-
-
-def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
-    """Decompressed data, of several gzip members too; never more than `limit` bytes."""
-    plain = bytearray()
-    for _ in range(MEMBER_LIMIT):
-        unpacker = zlib.decompressobj(bits)
-        try:
-            plain += unpacker.decompress(data, limit + 1 - len(plain))
-        except zlib.error as error:
-            raise bad_coding(f"the body is not {coding}: {error}") from None
-        if len(plain) > limit:
-            raise Refused(
-                413,
-                f"the body is larger than {limit} bytes once decompressed (--max-body)",
-                code="body_too_large",
-            )
-        if not unpacker.eof:
-            raise bad_coding(f"the body's {coding} data ends too early")
-        data = unpacker.unused_data
-        if not data:
-            return bytes(plain)
-        if bits != GZIP:
-            raise bad_coding(f"bytes follow the body's {coding} data")
-    raise bad_coding(f"the body has more than {MEMBER_LIMIT} {coding} members")
-
-
-def bad_coding(message: str) -> Refused:
-    """The refusal of a body whose data is not in its coding."""
-    return Refused(400, message, code="invalid_encoding")
-
-
-# --- responses ---
-
-PACKED = ("audio/", "image/", "video/")  # types of what is compressed by its own format
-
-
-def is_packed(content_type: str) -> bool:
-    """Whether nobody compresses a body of a type, unless he is told to."""
-    return content_type.startswith(PACKED)
-
-
-def content_type_in(headers: Iterable[Tuple[str, Optional[str]]]) -> str:
-    """The type that some headers say; empty if they don't."""
-    return next((value or "" for name, value in headers if name.lower() == "content-type"), "")
-
-
-# RFC 9110, 12.4.2: a weight has up to three decimals, and is 1 where there is none.
-ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
-
-
-@functools.lru_cache(maxsize=256)
-def qualities(accept: str) -> Mapping[str, float]:
-    """The codings of an Accept-Encoding header with their weights; malformed ones are left out."""
-    weights: Dict[str, float] = {}
-    for item in accept.lower().split(","):
-        match = ITEM.fullmatch(item)
-        if match:
-            coding = match.group(1)
-            if coding == "x-gzip":
-                coding = "gzip"
-            weights[coding] = float(match.group(2) or 1)
-    return weights
-
-
-def negotiated(accept: Optional[str]) -> Optional[str]:
-    """`gzip` or `identity`, whichever the client prefers; None if it takes neither."""
-    if accept is None:
-        return "identity"
-    weights = qualities(accept[:ACCEPT_ROOM])
-    others = weights.get("*", 0.0)
-    gzip = weights.get("gzip", others)
-    if gzip and gzip >= weights.get("identity", others):
-        return "gzip"
-    return "identity" if takes_identity(accept) else None
-
-
-def takes_identity(accept: Optional[str]) -> bool:
-    """Whether a client takes a body without a coding, as all do that don't refuse it."""
-    weights = qualities((accept or "")[:ACCEPT_ROOM])
-    return weights.get("identity", weights.get("*", 1.0)) > 0  # RFC 9110, 12.5.3
-
-
-def gzipped(body: bytes) -> bytes:
-    """A body as one gzip member; the same bytes every time."""
-    if len(body) <= KNOWN_GZIP:
-        return known_gzip(body)
-    return new_gzip(body)
-
-
-def new_gzip(body: bytes) -> bytes:
-    """A body, compressed."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, GZIP)
-    return packer.compress(body) + packer.flush()
-
-
-known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
 
 
 # === jsons ===================================================================
@@ -1297,6 +830,1703 @@ def copied(value: Json) -> Json:
     if isinstance(value, list):
         return [copied(inner) for inner in value]
     return value
+
+
+# === node ====================================================================
+# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
+
+# Pure.
+
+
+Self = TypeVar("Self", bound="Node")
+
+
+NOTHING_ELSEWHERE: Mapping[str, str] = {}
+
+
+class Kinds(Dict[str, str]):
+    """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
+    of many members are there."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(fields)
+        self.plain = {name: kind.rstrip("!") for name, kind in fields.items()}
+        self.needed = [name for name, kind in fields.items() if kind[-1] == "!"]
+
+    def hold(self, value: Mapping[str, Json]) -> bool:
+        """Whether all members are as they must be."""
+        for name in self.needed:
+            if value.get(name) is None:
+                return False
+        for name, found in value.items():
+            if name in self.plain and found is not None and not fits(found, self.plain[name]):
+                return False
+        return True
+
+
+class Node:
+    """A value, and the way to it from the whole that it lies in.
+
+    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
+    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
+    none, and else raises `error` with a message such as
+    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
+    """
+
+    __slots__ = ("value", "source", "parent", "key")
+    error: Type[WrongValue] = BadMock
+
+    def __init__(
+        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
+    ) -> None:
+        self.value, self.source, self.parent, self.key = value, source, parent, key
+
+    @property
+    def path(self) -> str:
+        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
+        if self.parent is None:
+            return ""
+        before = cast(str, self.parent.path)
+        if isinstance(self.key, int):
+            return f"{before}[{self.key}]"
+        return f"{before}.{self.key}" if before else self.key
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value."""
+        return self.value is MISSING
+
+    @property
+    def is_null(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+    def is_a(self, kind: str) -> bool:
+        """Whether the value is of one of the KINDS, `a string` and so on."""
+        return fits(self.value, kind)
+
+    # --- what is wrong ---
+
+    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
+        """Raise the error: source, path and problem."""
+        # The path is made only here, as most values are as they must be.
+        path, found = self.path, self.value
+        message = ": ".join(part for part in (self.source, path, problem) if part)
+        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
+
+    def one_from(self, words: Iterable[str], sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is none of these words."""
+        self.expected("one from " + ", ".join(words), sentence)
+
+    def missing(self, what: str) -> NoReturn:
+        """Raise the error of a value that must be there, and `what` it must be; null is none."""
+        self.replaced(MISSING).expected(what)
+
+    # --- what lies inside ---
+
+    def get(self: Self, key: str) -> Self:
+        """A member of an object; absent, too, where this is none."""
+        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
+        return type(self)(value, self.source, self, key)
+
+    def within(self: Self, *keys: str) -> Self:
+        """What lies inside nested objects."""
+        found = self
+        for key in keys:
+            found = found.get(key)
+        return found
+
+    def replaced(self: Self, value: Json) -> Self:
+        """Another value in the same place: what a text there holds, or stands for."""
+        return type(self)(value, self.source, self.parent, self.key)
+
+    def items(self: Self) -> List[Self]:
+        """The items of an array; none where there is no value."""
+        if self.is_absent:
+            return []
+        if not isinstance(self.value, list):
+            self.expected("an array")
+        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
+
+    def objects(self: Self) -> Iterator[Self]:
+        """The items of an array, each of which must be an object."""
+        for item in self.items():
+            item.a("an object")
+            yield item
+
+    def members(self: Self) -> Iterator[Tuple[str, Self]]:
+        """The members of an object with their names; none where there is no value."""
+        for name in self.a("an object", {}):
+            yield name, self.get(name)
+
+    # --- plain values ---
+
+    def a(self, kind: str, default: Json = MISSING) -> Any:
+        """The value, if it is of one of the KINDS."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind):
+            self.expected(kind)
+        return self.value
+
+    def text(self, default: Json = MISSING) -> Any:
+        """A string."""
+        return self.a("a string", default)
+
+    def flag(self, default: bool) -> bool:
+        """True or false."""
+        return cast(bool, self.a("a boolean", default))
+
+    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
+        """A whole number from `least` to `most`; `what` says so in words."""
+        return self.number(what, least, most, default, "an integer")
+
+    def number(
+        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
+    ) -> Any:
+        """A number from `least` to `most`; `what` says so in words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind) or not least <= self.value <= most:
+            self.expected(what)
+        return self.value
+
+    def seconds(self, default: Json = MISSING) -> float:
+        """A pause from 0 to an hour."""
+        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
+
+    def choice(self, names: Collection[str], default: Json = MISSING) -> Any:
+        """One of some words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not isinstance(self.value, str) or self.value not in names:
+            # Nobody meant one of the words by a number or an object.
+            word = ""
+            if isinstance(self.value, str):
+                word = self.value
+            self.fail(f"found {shown(self.value)}; {nearest(word, names)}", ", ".join(names))
+        return self.value
+
+    # --- whole objects ---
+
+    def only(
+        self: Self, names: Collection[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
+    ) -> Self:
+        """This, if it is an object without other members than those named; `elsewhere` says where
+        a key belongs that is often put here."""
+        for name in self.a("an object"):
+            if name not in names:
+                problem = elsewhere.get(name) or f"unknown key; {nearest(name, names)}"
+                self.get(name).fail(problem, ", ".join(names))
+        return self
+
+    def check(self: Self, fields: Mapping[str, str]) -> Self:
+        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
+        the member must be there."""
+        value = self.value
+        if not isinstance(value, dict):
+            self.expected("an object")
+        if isinstance(fields, Kinds) and fields.hold(value):
+            return self
+        for name, kind in fields.items():
+            found = value.get(name)
+            if found is None:  # null is the same as none in a request
+                if kind[-1] == "!":
+                    self.get(name).expected(kind[:-1])
+            elif not fits(found, kind.rstrip("!")):
+                self.get(name).expected(kind.rstrip("!"))
+        return self
+
+
+class Field(Node):
+    """A value in the body of a request, where null is the same as none."""
+
+    __slots__ = ()
+    error = BadField
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+
+class Written(Node):
+    """A value that may have been read from a text; messages show it as it was `written`."""
+
+    __slots__ = ("written",)
+
+    def __init__(
+        self,
+        value: Json,
+        source: str = "",
+        parent: Any = None,
+        key: Union[str, int] = "",
+        written: Json = MISSING,
+    ) -> None:
+        super().__init__(value, source, parent, key)
+        self.written = written
+        if written is MISSING:
+            self.written = value
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence)
+
+
+# === credential_pairs ========================================================
+# The option --credential: whose credential is which, in words that never show one.
+
+# Touches nothing.
+
+
+# What can stand in a header, and come out of it as it went in (RFC 9110, 5.5).
+KEY = re.compile(r"[\x21-\x7e]+")
+PAIR = re.compile(r"[A-Za-z][\w-]*=.")  # what begins a pair, where several are in one text
+ACCESS_KEY_AND_SECRET = re.compile(r"[^:/,=]+:[^:]+")
+EXPECTED = (
+    "expected NAME=VALUE, such as openai=sk-test, the value of printable ASCII without spaces "
+    "(what was found may be secret, and is not shown)"
+)
+
+
+class GivenCredential(str):
+    """`openai=sk-test`: a text, of which a debugger or a traceback shows only whose it is."""
+
+    __slots__ = ()
+
+    @property
+    def holder(self) -> str:
+        """Whose it is."""
+        return self.partition("=")[0]
+
+    @property
+    def key(self) -> str:
+        """The credential itself."""
+        return self.partition("=")[2]
+
+    def __repr__(self) -> str:
+        return f"'{self.holder}=***'"
+
+
+def checked_credential(node: Written) -> GivenCredential:
+    """Whose credential is which.  No error says what was found, not even in its attributes."""
+    hidden = node.replaced(MISSING)
+    if not isinstance(node.value, str):
+        hidden.fail(EXPECTED)
+    found = GivenCredential(node.value)
+    if not KEY.fullmatch(found.key):
+        hidden.fail(EXPECTED)
+    if found.holder == "ollama":
+        hidden.fail("Ollama asks for no credential")
+    if found.holder not in CREDENTIAL_NAMES:
+        # What stands before the first = may be a piece of a secret, too.
+        hidden.fail(f"the NAME of NAME=VALUE is unknown; {nearest(found.holder, CREDENTIAL_NAMES)}")
+    has_colon = found.holder == "bedrock" and ":" in found.key
+    if has_colon and not ACCESS_KEY_AND_SECRET.fullmatch(found.key):
+        hidden.fail("expected bedrock=ACCESSKEY:SECRET, or bedrock=KEY without a colon")
+    return found
+
+
+def separated_credentials(text: str, separator: str) -> List[str]:
+    """The pairs of an environment variable: what follows the path separator and is no NAME=VALUE
+    belongs to the one before it, as AWS's secrets do."""
+    found: List[str] = []
+    for piece in text.split(separator):
+        if PAIR.match(piece) or not found:
+            found.append(piece)
+        elif piece or found[-1].startswith("bedrock="):  # whose secret may be missing
+            found[-1] += separator + piece
+    return [one for one in found if one]
+
+
+# === option_kinds ============================================================
+# What kinds of options there are, and what is wrong with a value that is none of its kind.
+
+# May look whether a directory exists.
+
+
+HOST_NAME = re.compile(
+    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
+    r"|[0-9A-Fa-f:.]+"  # an address
+)
+ALL = "all"  # rules of providers, those among them that are off unless asked for
+URL_TEXT = re.compile(r"[\x21-\x7e]+")
+SHELLS = ("bash", "zsh", "fish")
+FLAGS = {"1": True, "true": True, "0": False, "false": False}
+
+
+class BadOption(WrongValue):
+    """An option that can't be followed."""
+
+
+class OptionNode(Written):
+    """What an option is given."""
+
+    __slots__ = ()
+    error = BadOption
+
+
+# --- kinds of options ---
+
+
+def separated(text: str) -> List[str]:
+    """What stands between the path separators of a text."""
+    return [part for part in text.split(os.pathsep) if part]
+
+
+class Kind(NamedTuple):
+    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
+    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
+    several values in one, as the environment has them; `words` are all that it takes, or what a
+    pair of NAME=VALUE has as its word."""
+
+    parse: Callable[[str], Any]
+    check: Callable[[OptionNode], Any]
+    separate: Callable[[str], List[str]] = separated
+    words: Sequence[str] = ()
+
+
+def checked_path(node: OptionNode, what: str = "a file") -> str:
+    """A path, as text or as a pathlib.Path."""
+    if not isinstance(node.value, (str, os.PathLike)):
+        node.expected(what)
+    return os.fspath(node.value)
+
+
+def checked_directory(node: OptionNode) -> str:
+    """The path of a directory that exists."""
+    path = checked_path(node, "a directory")
+    if not os.path.isdir(path):
+        node.fail(f"no directory {shown(path)}")
+    return path
+
+
+def checked_place(node: OptionNode) -> str:
+    """The path of a directory that may not exist yet."""
+    path = checked_path(node, "a directory")
+    if os.path.lexists(path) and not os.path.isdir(path):
+        node.fail(f"{shown(path)} is no directory")
+    return path
+
+
+def is_among(path: str, others: Iterable[str]) -> bool:
+    """Whether a path leads where one of the others does."""
+    return os.path.realpath(path) in map(os.path.realpath, others)
+
+
+def lies_in_mocks(path: str, directory: str) -> bool:
+    """Whether a path leads to where a data directory's mocks are, or below."""
+    mocks = os.path.realpath(os.path.join(directory, "mocks"))
+    return (os.path.realpath(path) + os.sep).startswith(mocks + os.sep)
+
+
+def checked_host_name(node: OptionNode) -> str:
+    """A host name, maybe with a wildcard, or an address."""
+    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
+        node.expected("a name or an address")
+    return str(node.value)
+
+
+def checked_flag(node: OptionNode) -> bool:
+    """True or false."""
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true or false")
+    return bool(node.value)
+
+
+def checked_strict(node: OptionNode) -> Union[bool, str]:
+    """True, false, or that what is usually off holds, too."""
+    if node.value == ALL:
+        return ALL
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true, false or all")
+    return bool(node.value)
+
+
+def checked_port(node: OptionNode) -> int:
+    """A port."""
+    if isinstance(node.value, str) and "=" in node.value:
+        # It may be a credential whose flag was forgotten.
+        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
+    return int(node.integer("a port from 0 to 65535", 0, 65535))
+
+
+def whole(what: str, least: float, most: float) -> Kind:
+    """A whole number from `least` to `most`; `what` says so in words."""
+    return Kind(int, lambda node: node.integer(what, least, most))
+
+
+def word_of(words: str) -> Kind:
+    """One of the words between the bars of `error|echo`."""
+    listed = words.split("|")
+    return Kind(str, lambda node: node.choice(listed), words=listed)
+
+
+def checked_shell(node: OptionNode) -> str:
+    """A shell for which there are completions."""
+    if node.value not in SHELLS:
+        node.expected("bash, zsh or fish")
+    return str(node.value)
+
+
+def port_and_dialect(text: str) -> Tuple[int, str]:
+    """The two halves of `5001=mistral`."""
+    port, _, name = text.partition("=")
+    return int(port), name
+
+
+def checked_dialect(node: OptionNode) -> str:
+    """A port and the dialect that it speaks, as `5001=mistral`."""
+    text = node.text()
+    port, equals, name = text.partition("=")
+    # Of many digits Python makes no number.
+    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
+        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
+    OptionNode(name, node.source, written=name).choice(DIALECTS)
+    return f"{int(port)}={name}"
+
+
+def name_and_url(text: str) -> Tuple[str, str]:
+    """The two halves of `openai=https://api.openai.com`."""
+    name, _, url = text.partition("=")
+    return name, url
+
+
+def checked_record(node: OptionNode) -> str:
+    """A name and the URL to which its requests go, as `openai=https://api.openai.com`."""
+    text = node.text()
+    name, equals, url = text.partition("=")
+    if not equals or "://" in name:
+        node.replaced(MISSING).fail(
+            "expected PROVIDER=URL, such as openai=https://api.openai.com, found no NAME="
+        )
+    OptionNode(name, node.source, written=name).choice(RECORD_NAMES)
+    check_url(OptionNode(url, node.source, written=url))
+    return f"{name}={url.rstrip('/')}"
+
+
+def check_url(node: OptionNode) -> None:
+    """Fail for a URL to which nothing can be forwarded.  What may be a credential is not shown."""
+    hidden = node.replaced(MISSING)
+    what = "expected http:// or https://, a host, and maybe a port and a path"
+    try:
+        parts = urlsplit(node.value)
+        is_bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+    except ValueError:
+        is_bad = True
+    if is_bad or not URL_TEXT.fullmatch(node.value):
+        hidden.fail(what)
+    if "@" in parts.netloc:
+        hidden.fail("has a user in its URL; the credentials of each client are forwarded")
+    if parts.query or parts.fragment or node.value[-1:] in "?#":
+        hidden.fail("has a query or a fragment in its URL; the query of each request is forwarded")
+
+
+TEXT = Kind(str, lambda node: node.text())
+FILE = Kind(str, checked_path)
+DIRECTORY = Kind(str, checked_directory)
+PLACE = Kind(str, checked_place)
+NAME = Kind(str, checked_host_name)
+DIALECT = Kind(str, checked_dialect, words=DIALECTS)
+STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict, words=[ALL])
+# A URL has the path separator.
+RECORD = Kind(str, checked_record, lambda text: text.split(), words=RECORD_NAMES)
+FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
+SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
+PORT = Kind(int, checked_port)
+CREDENTIAL = Kind(
+    str,
+    checked_credential,
+    lambda text: separated_credentials(text, os.pathsep),
+    words=CREDENTIAL_NAMES,
+)
+SHELL = Kind(str, checked_shell, words=SHELLS)
+SEED = whole("a whole number", float("-inf"), float("inf"))
+BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
+REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
+
+
+# === options_together ========================================================
+# Which options go together, and which need another one.  May look at directories.
+
+
+def check_ports(ports: Sequence[int]) -> None:
+    """Raise BadOption for a port that is named twice, but for 0."""
+    for port in ports:
+        if port and ports.count(port) > 1:
+            raise BadOption(f"port: {port} is named twice; name each once, or 0 for a free one")
+
+
+def check_dialects(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for a dialect of a port that is none of the server's, or has one already."""
+    ports = [values["port"]] if isinstance(values["port"], int) else list(values["port"])
+    told: Dict[int, str] = {}
+    for port, name in map(port_and_dialect, values["dialect"]):
+        if port not in ports:
+            raise BadOption(
+                f"{spelled('dialect')}: {port}={name} is for a port that is not listened on "
+                f"({', '.join(map(str, ports))}); a port of 0 can have none"
+            )
+        if port in told:
+            raise BadOption(f"{spelled('dialect')}: {port} has two, {told[port]} and {name}")
+        told[port] = name
+
+
+def check_record_options(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for options of recording without anything to record, or two URLs of one
+    name."""
+    for name in ("record_to", "record_errors", "record_ca"):
+        # MockServer imports nothing.
+        is_used = values["record"] or (name != "record_ca" and values.get("import"))
+        if values[name] and not is_used:
+            raise BadOption(f"{spelled(name)} needs {spelled('record')}")
+    told: Dict[str, str] = {}
+    for name, url in map(name_and_url, values["record"]):
+        if name in told:
+            raise BadOption(f"{spelled('record')}: {name} has two, {told[name]} and {url}")
+        told[name] = url
+
+
+def recording_places(
+    values: Mapping[str, Any], data: Sequence[str], spelled: Callable[[str], str]
+) -> Dict[str, Any]:
+    """`data` and `record_to` of who records: what is recorded answers, behind all other mocks."""
+    place = next(filter(None, [values["record_to"], *data]), None)
+    if place is None:
+        raise BadOption(
+            f"{spelled('record')} needs a directory for recordings; name one with "
+            f"{spelled('record_to')}, or one that has mocks, too, with {spelled('data')}"
+        )
+    for directory in data:
+        if lies_in_mocks(place, directory):
+            raise BadOption(
+                f"{spelled('record_to')}: {shown(place)} is where the mocks of {shown(directory)} "
+                "are; recordings go into a data directory, with mocks/ and recordings/ in it"
+            )
+    places = list(data)
+    if not is_among(place, data):
+        places.append(place)
+    return {"data": places, "record_to": place}
+
+
+def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for options that don't go together, as they are spelled."""
+    check_dialects(values, spelled)
+    check_record_options(values, spelled)
+    cert_and_key = f"{spelled('cert')} and {spelled('key')}"
+    if bool(values["cert"]) != bool(values["key"]):
+        raise BadOption(
+            f"{cert_and_key} go together; give both, or neither for a certificate made at start"
+        )
+    # `key` need not be asked: it comes with `cert`.
+    for name in ("cert", "tls_name", "tls_cert_out"):
+        if values[name] and not values["tls"]:
+            raise BadOption(f"{spelled(name)} needs {spelled('tls')}")
+    for name in ("tls_name", "tls_cert_out"):
+        if values[name] and values["cert"]:
+            raise BadOption(
+                f"{spelled(name)} is for a certificate made at start; "
+                f"leave it out, or {cert_and_key}"
+            )
+
+
+# === records =================================================================
+# Records: classes of values, as dataclasses are, but quick to define and to make.  Touch nothing.
+
+#     @record
+#     class Usage:
+#         input: int
+#         cached: int = 0
+
+# mypy holds a record to be frozen and checks what is made of it.  The program does not: attributes
+# that are set the plain way take a quarter of the time, and requests make many.  It starts sooner,
+# too: the dataclasses module takes ten times as long for each class.
+
+
+AnyRecord = TypeVar("AnyRecord")
+
+METHODS_OF_A_RECORD = """\
+def __init__(self, {parameters}):
+    {assignments}
+
+def _values(self):
+    return ({values})
+"""
+
+
+class Record:
+    """What all records share: equal, and hashed, by kind and values."""
+
+    __slots__ = ()
+    _fields: Tuple[str, ...] = ()
+
+    def _values(self) -> Tuple[Any, ...]:
+        """The values of all fields, in order; each kind has its own."""
+        return ()
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        pairs = zip(self._fields, self._values())
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
+
+
+class KeptValue:
+    """What functools.cached_property is, without the lock that it takes before Python 3.12, which
+    is slower than most of what is kept: two threads may both find the same value."""
+
+    def __init__(self, find: Callable[[Any], Any]) -> None:
+        self.find = find
+        self.name = find.__name__
+        self.__doc__ = find.__doc__
+
+    def __get__(self, record: Any, kind: type) -> Any:
+        if record is None:
+            return self
+        value = record.__dict__[self.name] = self.find(record)
+        return value
+
+
+def field_names(kind: type) -> Tuple[str, ...]:
+    """The names of a record's fields, in order."""
+    return kind._fields  # type: ignore[attr-defined, no-any-return]
+
+
+def made_record(kind: Type[AnyRecord]) -> Type[AnyRecord]:
+    """The class of records that a class describes by its annotations; its own values are defaults,
+    which all records share."""
+    names = tuple(getattr(kind, "__annotations__", ()))
+    attributes: Dict[str, Any] = dict(vars(kind))
+    del attributes["__dict__"], attributes["__weakref__"]
+    defaults = {name: attributes.pop(name) for name in names if name in attributes}
+    source = METHODS_OF_A_RECORD.format(
+        parameters=", ".join(name + "=None" * (name in defaults) for name in names),
+        assignments="; ".join(f"self.{name} = {name}" for name in names) or "pass",
+        values="".join(f"self.{name}, " for name in names),
+    )
+    exec(source, {}, attributes)
+    attributes["__init__"].__defaults__ = tuple(defaults.values())
+    attributes["_fields"] = attributes["__slots__"] = names
+    if any(isinstance(one, KeptValue) for one in attributes.values()):
+        attributes["__slots__"] += ("__dict__",)  # where these keep what they found
+    made: Any = type(kind.__name__, (Record,), attributes)
+    return made  # type: ignore[no-any-return]
+
+
+def changed_record(record: AnyRecord, **changes: Any) -> AnyRecord:
+    """The same record with other values of some fields."""
+    changed = type(record)(*record._values())  # type: ignore[attr-defined]
+    for name, value in changes.items():
+        setattr(changed, name, value)
+    return changed
+
+
+if TYPE_CHECKING:
+    # What type checkers know by heart.
+    from dataclasses import replace as replace
+    from functools import cached_property
+    from typing import dataclass_transform  # since Python 3.11
+
+    found_once = cached_property
+
+    @dataclass_transform(frozen_default=True)
+    def record(kind: Type[AnyRecord]) -> Type[AnyRecord]:
+        """The class of records that a class describes."""
+        ...
+else:
+    record, replace, found_once = made_record, changed_record, KeptValue
+
+
+# === options =================================================================
+# The options: one table that the command line, the environment, MockServer and the docs read.
+
+
+# --- the table ---
+
+
+# The parts of --help.
+LISTENING, ANSWERS, HTTPS = "where it listens", "what it answers", "HTTPS"
+RECORDING = "what it records"
+LOOKING, INSTEAD = "what tests and people see", "instead of serving"
+
+
+class Option(NamedTuple):
+    """One option; a default that is a tuple means that it may be given several times, `group` is
+    the part of --help that it stands in.
+
+    MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its
+    default is another there."""
+
+    group: str
+    flag: str
+    metavar: str
+    kind: Kind
+    default: Any
+    help: str
+    is_keyword: bool = True
+    python_default: Any = MISSING
+    alone: str = ""  # what it means on the command line without its value, which it may have
+    takes_several: bool = False  # whether more than one word may stand behind it
+
+    @property
+    def name(self) -> str:
+        """Its name in Python."""
+        return self.flag.lstrip("-").replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return "MOCK_SERVER_" + self.name.upper()
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it stands on the command line without a value."""
+        return not self.metavar
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it may be given several times."""
+        return isinstance(self.default, tuple)
+
+    @property
+    def keyword_default(self) -> Any:
+        """The default of MockServer's keyword."""
+        return self.default if self.python_default is MISSING else self.python_default
+
+    def read(self, text: str, source: str) -> Any:
+        """The value of a text; BadOption says where that came from."""
+        try:
+            value = self.kind.parse(text)
+        except ValueError:
+            value = text  # which is none of the kind, as the check says
+        return self.kind.check(OptionNode(value, source, written=text))
+
+    def read_keyword(self, value: Any) -> Any:
+        """The value of MockServer's keyword; None is the same as leaving it out."""
+        if value is None:
+            value = self.keyword_default
+        if value is None:
+            return None
+        if not isinstance(self.keyword_default, tuple):
+            return self.kind.check(OptionNode(value, self.name))
+        values = [value]
+        # A text is one value, not its letters.
+        if isinstance(value, Iterable) and not isinstance(value, str):
+            values = list(value)
+        return [self.kind.check(OptionNode(one, self.name)) for one in values]
+
+
+# In the order of --help and of the docs' table.
+OPTIONS = (
+    Option(
+        LISTENING,
+        "port",
+        "PORT",
+        PORT,
+        (DEFAULT_PORT,),
+        "port to listen on, 0 for a free one; several are several upstreams in one process",
+        python_default=0,
+    ),
+    Option(LISTENING, "--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
+    Option(
+        ANSWERS,
+        "--data",
+        "DIR",
+        DIRECTORY,
+        (),
+        "where mocks are read from; repeatable (default: data/ beside the script, or here if it "
+        "is a module)",
+    ),
+    Option(
+        ANSWERS,
+        "--fallback",
+        "error|echo",
+        word_of("error|echo"),
+        "error",
+        "a request that no mock matches: 404 that explains, or an echo of it",
+    ),
+    Option(
+        ANSWERS,
+        "--dialect",
+        "PORT=NAME",
+        DIALECT,
+        (),
+        "dialect of OpenAI's format that a port speaks: " + ", ".join(DIALECTS) + "; repeatable",
+    ),
+    Option(
+        ANSWERS,
+        "--pace",
+        "SECONDS",
+        SECONDS,
+        None,
+        "pause between streamed events where a mock sets none (default: 0); given, it goes before "
+        "the pace of recordings",
+    ),
+    Option(
+        ANSWERS,
+        "--require-auth",
+        "",
+        FLAG,
+        False,
+        "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
+    ),
+    Option(
+        ANSWERS,
+        "--credential",
+        "NAME=VALUE",
+        CREDENTIAL,
+        (),
+        "this credential and no other for a provider: openai=KEY, bedrock=ACCESSKEY:SECRET ...; "
+        "repeatable",
+    ),
+    Option(
+        ANSWERS,
+        "--strict",
+        "[=all]",
+        STRICT,
+        False,
+        "refuse what the real provider would refuse, in its words; all: also by rules that are off "
+        "because nobody knows which models they hold for",
+        alone="1",
+    ),
+    Option(
+        HTTPS,
+        "--tls",
+        "",
+        FLAG,
+        False,
+        "serve HTTPS, with a certificate made at start by openssl unless one is given",
+    ),
+    Option(HTTPS, "--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
+    Option(HTTPS, "--key", "FILE", FILE, None, "its key"),
+    Option(
+        HTTPS,
+        "--tls-name",
+        "NAME",
+        NAME,
+        (),
+        "further name in the certificate made at start; repeatable",
+    ),
+    Option(
+        HTTPS,
+        "--tls-cert-out",
+        "FILE",
+        FILE,
+        None,
+        "where to write that certificate, so that clients can trust it",
+    ),
+    Option(
+        RECORDING,
+        "--record",
+        "PROVIDER=URL",
+        RECORD,
+        (),
+        "forward what no mock matches to URL, and record it; repeatable",
+    ),
+    Option(
+        RECORDING,
+        "--record-to",
+        "DIR",
+        PLACE,
+        None,
+        "where recordings go (default: the first --data directory)",
+    ),
+    Option(RECORDING, "--record-errors", "", FLAG, False, "save answers of 4xx, too"),
+    Option(
+        RECORDING,
+        "--record-ca",
+        "FILE",
+        FILE,
+        None,
+        "certificates of authorities to trust upstream, as PEM",
+    ),
+    Option(ANSWERS, "--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
+    Option(
+        LOOKING,
+        "--control-token",
+        "TOKEN",
+        TEXT,
+        "",
+        "let clients that are not on loopback use the control API with this bearer token",
+    ),
+    Option(ANSWERS, "--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
+    Option(LOOKING, "--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
+    Option(
+        LOOKING,
+        "--log",
+        "text|json|off",
+        word_of("text|json|off"),
+        "text",
+        "request log on standard error",
+        python_default="off",
+    ),
+    Option(
+        LISTENING,
+        "--exit-on-stdin-close",
+        "",
+        FLAG,
+        False,
+        "stop when standard input closes, so that no server outlives its test",
+        is_keyword=False,
+    ),
+    Option(
+        INSTEAD,
+        "--check",
+        "",
+        FLAG,
+        False,
+        "validate the mocks, print what is wrong or doubtful, exit 0 or 2",
+        is_keyword=False,
+    ),
+    Option(
+        INSTEAD,
+        "--schema",
+        "",
+        FLAG,
+        False,
+        "print the JSON Schema of a mock file, for editors, and exit",
+        is_keyword=False,
+    ),
+    Option(
+        INSTEAD,
+        "--import",
+        "FILE",
+        FILE,
+        (),
+        "make mocks of HAR files, curl transcripts and aimock fixtures in the first --data "
+        "directory or that of --record-to, and exit; a directory means the files in it; repeatable",
+        is_keyword=False,
+        takes_several=True,
+    ),
+    Option(
+        INSTEAD,
+        "--completions",
+        "SHELL",
+        SHELL,
+        None,
+        "print completions for bash, zsh or fish, and exit",
+        is_keyword=False,
+    ),
+)
+BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+# --- what they come to ---
+
+
+def read_keywords(given: Mapping[str, Any]) -> Dict[str, Any]:
+    """The values of MockServer's keywords; BadOption says which can't be followed."""
+    values = {}
+    for option in OPTIONS:
+        if option.is_keyword:
+            values[option.name] = option.read_keyword(given[option.name])
+    check_together(values, str)
+    if values["record"]:
+        values.update(recording_places(values, values["data"], str))
+    return values
+
+
+def keyword_default(name: str) -> Any:
+    """The default of one of MockServer's keywords."""
+    return BY_NAME[name].keyword_default
+
+
+SECRET_SETTINGS = ("control_token", "credential", "record")  # whose URLs may hold keys
+
+
+@record
+class Settings:
+    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events, None
+    if nobody has said it."""
+
+    host: str = keyword_default("host")
+    data: Sequence[str] = keyword_default("data")
+    fallback: str = keyword_default("fallback")
+    dialect: Sequence[str] = keyword_default("dialect")
+    pace: Optional[float] = keyword_default("pace")
+    require_auth: bool = keyword_default("require_auth")
+    credential: Sequence[str] = keyword_default("credential")
+    strict: Union[bool, str] = keyword_default("strict")
+    max_body: int = keyword_default("max_body")
+    seed: int = keyword_default("seed")
+    log: str = keyword_default("log")
+    journal: int = keyword_default("journal")
+    control_token: str = keyword_default("control_token")
+    record: Sequence[str] = keyword_default("record")
+    record_to: Optional[str] = keyword_default("record_to")
+    record_errors: bool = keyword_default("record_errors")
+    record_ca: Optional[str] = keyword_default("record_ca")
+    tls: bool = keyword_default("tls")
+    cert: Optional[str] = keyword_default("cert")
+    key: Optional[str] = keyword_default("key")
+    tls_name: Sequence[str] = keyword_default("tls_name")
+    tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
+
+    def __repr__(self) -> str:
+        told = {name: getattr(self, name) for name in field_names(type(self))}
+        for name in SECRET_SETTINGS:
+            told[name] = "***" if told[name] else told[name]
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in told.items())})"
+
+    @found_once
+    def ports(self) -> Dict[int, str]:
+        """The dialects of ports that have one."""
+        return dict(map(port_and_dialect, self.dialect))
+
+
+# === completions =============================================================
+# What --completions prints: how a shell completes the options, from their table.  Pure.
+
+
+FLAGGED_OPTIONS = [option for option in OPTIONS if option.flag[0] == "-"]
+HELPFUL = {"--version": "say the version, and exit", "--help": "say this, and exit"}
+# How the value of an option is completed: by files or directories, by words, of a NAME=WORD by one
+# side of it, or not at all.
+BY_FILE_PATH, BY_DIRECTORY, BY_WORD = "file", "directory", "word"
+BY_NAME_OF_PAIR, BY_WORD_OF_PAIR, BY_NOTHING = "NAME=", "=WORD", ""
+
+
+def completed_by(option: Option) -> str:
+    """How the value of an option is completed."""
+    if option.kind == FILE:
+        return BY_FILE_PATH
+    if option.kind in (DIRECTORY, PLACE):
+        return BY_DIRECTORY
+    if not option.kind.words:
+        return BY_NOTHING
+    if option.kind == DIALECT:
+        return BY_WORD_OF_PAIR
+    if "=" in option.metavar and not option.alone:
+        return BY_NAME_OF_PAIR
+    return BY_WORD
+
+
+def words_and_names(option: Option) -> Tuple[str, str]:
+    """Its words, and the same with the equals sign of a pair."""
+    words = option.kind.words
+    return " ".join(words), " ".join(f"{word}=" for word in words)
+
+
+def several_words() -> List[str]:
+    """The options behind which more than one word may stand."""
+    return [option.flag for option in FLAGGED_OPTIONS if option.takes_several]
+
+
+def in_short(option: Option) -> str:
+    """What --help says of it, without what the completion itself shows."""
+    return re.sub(r"; repeatable| \(default: .*", "", option.help)
+
+
+def shell_word(text: str) -> str:
+    """A text as one word of a shell."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def filled(template: str, **parts: str) -> str:
+    """A script with parts of it, in place of their names in capitals."""
+    for name, part in parts.items():
+        template = template.replace(name, part)
+    return template.rstrip("\n")
+
+
+# --- bash ---
+
+BASH = r"""# How bash completes the options of mock_server.py; in ~/.bashrc:
+#     source <(mock_server.py --completions bash)
+
+_mock_server_words() {  # what begins as the value does; bash has the part up to = already
+    local IFS=$' \t\n' known=${value%"${value##*=}"} word
+    for word in $1; do
+        case "$word" in "$value"*) COMPREPLY+=("${word#"$known"}") ;; esac
+    done
+}
+
+_mock_server_after() {  # words behind the = of a pair
+    case "$value" in *=*) _mock_server_words "${*/#/${value%%=*}=}" ;; esac
+}
+
+_mock_server_paths() {  # files (-f), or directories (-d)
+    local IFS=$'\n'
+    compopt -o filenames 2> /dev/null
+    COMPREPLY=($(compgen "$1" -- "$value"))
+}
+
+_mock_server_flags() {  # those that are not there yet, or may be there again
+    local flag words='REPEATABLE'
+    for flag in ONCE; do
+        case "$before ${COMP_WORDS[*]:COMP_CWORD + 1} " in
+            *" $flag "* | *" $flag="*) ;;
+            *) words+=" $flag" ;;
+        esac
+    done
+    _mock_server_words "$words"
+}
+
+_mock_server() {
+    local IFS=$' \t\n' given word before key value
+    COMPREPLY=()
+    given=" ${COMP_WORDS[*]:1:COMP_CWORD}"
+    given=${given// =/=} given=${given//= /=}  # to bash each = is a word of its own
+    word=${given##* } before=${given% *}
+    case "$word" in
+        --*=*) key=${word%%=*}= value=${word#*=} ;;
+        *) key=${before##* } value=$word ;;
+    esac
+    if [[ $value == -* ]]; then
+        key=''
+    elif [[ $key != -* ]]; then  # one of several words of an option
+        key=-${before##* -}
+        case "${key%% *}" in SEVERAL) key=${key%% *} ;; *) key='' ;; esac
+    fi
+    case "$key" in
+VALUES
+        *=) ;;
+        *) _mock_server_flags ;;
+    esac
+}
+
+complete -o bashdefault -F _mock_server mock_server.py mock-llm-provider
+"""
+
+
+def bash_value(option: Option) -> str:
+    """The line of a `case` that completes an option's value."""
+    words, names = words_and_names(option)
+    done = {
+        BY_FILE_PATH: " _mock_server_paths -f",
+        BY_DIRECTORY: " _mock_server_paths -d",
+        BY_WORD: f" _mock_server_words '{words}'",
+        BY_NAME_OF_PAIR: f" compopt -o nospace 2> /dev/null; _mock_server_words '{names}'",
+        BY_WORD_OF_PAIR: f" _mock_server_after {words}",
+        BY_NOTHING: "",
+    }
+    keys = f"{option.flag}="
+    if not option.alone:
+        keys = f"{option.flag} | {keys}"
+    return f"        {keys}){done[completed_by(option)]} ;;"
+
+
+def for_bash() -> str:
+    """The script for bash."""
+    again = [option.flag for option in FLAGGED_OPTIONS if option.is_repeatable]
+    once = [option.flag for option in FLAGGED_OPTIONS if not option.is_repeatable]
+    return filled(
+        BASH,
+        REPEATABLE=" ".join(again),
+        ONCE=" ".join([*once, *HELPFUL]),
+        SEVERAL=" | ".join(several_words()),
+        VALUES="\n".join(bash_value(option) for option in FLAGGED_OPTIONS if not option.is_flag),
+    )
+
+
+# --- zsh ---
+
+ZSH = r"""#compdef mock_server.py mock-llm-provider
+# How zsh completes the options of mock_server.py; in ~/.zshrc, after compinit:
+#     source <(mock_server.py --completions zsh)
+
+_mock_server_names() { compset -P '*=' || compadd -S = -- "$@"; }  # NAME=
+
+_mock_server_after() { compset -P '*=' && compadd -- "$@"; }  # =WORD
+
+_mock_server_several() {  # a further word of an option that may have several, or a port
+    [[ ${words[1,CURRENT - 1][(R)-*]} = (SEVERAL) ]] && _files
+}
+
+_mock_server() {
+    _arguments -S \
+ARGUMENTS
+        '*:PORT:_mock_server_several'
+}
+
+if [ "$funcstack[1]" = _mock_server ]; then
+    _mock_server "$@"
+else
+    compdef _mock_server mock_server.py mock-llm-provider
+fi
+"""
+
+
+def zsh_argument(option: Option) -> str:
+    """An option as _arguments takes it."""
+    words, _ = words_and_names(option)
+    value = {
+        BY_FILE_PATH: "_files",
+        BY_DIRECTORY: "_directories",
+        BY_WORD: f"({words})",
+        BY_NAME_OF_PAIR: f"{{_mock_server_names {words}}}",
+        BY_WORD_OF_PAIR: f"{{_mock_server_after {words}}}",
+        BY_NOTHING: " ",
+    }
+    told = re.sub(r"([\[\]])", r"\\\1", in_short(option))
+    mark, behind = "=", f":{option.metavar}:{value[completed_by(option)]}"
+    if option.is_flag:
+        mark = behind = ""
+    elif option.alone:
+        mark, behind = "=-", f"::VALUE:{value[completed_by(option)]}"
+    argument = f"{option.flag}{mark}[{told}]{behind}"
+    if option.is_repeatable:
+        argument = f"*{argument}"
+    return f"        {shell_word(argument)} \\"
+
+
+def for_zsh() -> str:
+    """The script for zsh."""
+    helpful = [f"        '{flag}[{told}]' \\" for flag, told in HELPFUL.items()]
+    return filled(
+        ZSH,
+        SEVERAL="|".join(several_words()),
+        ARGUMENTS="\n".join([*map(zsh_argument, FLAGGED_OPTIONS), *helpful]),
+    )
+
+
+# --- fish ---
+
+FISH = r"""# How fish completes the options of mock_server.py; in ~/.config/fish/config.fish:
+#     mock_server.py --completions fish | source
+
+function __mock_server_lacks  # whether an option that may be there once is not there yet
+    set -l given (commandline -opc)
+    # Before a value there is its option.
+    if set -q argv[2]; and test "$given[-1]" = $argv[1]
+        set -e given[-1]
+    end
+    not string match -qr -- "^$argv[1](=|\$)" $given
+end
+
+function __mock_server_several  # whether the last option may have several words
+    contains -- (commandline -opc | string match -- '-*')[-1] SEVERAL
+end
+
+function __mock_server_after  # words behind the = of a pair
+    set -l value (commandline -ct | string replace -r '^--[a-z-]+=' '')
+    if string match -q '*=*' -- $value
+        printf '%s\n' (string replace -r '=.*' = -- $value)$argv
+    end
+end
+
+for command in mock_server.py mock-llm-provider
+    complete -c $command -f
+    complete -c $command -n __mock_server_several -F
+LINES
+end
+"""
+
+
+def fish_line(option: Option) -> str:
+    """The command that completes one option."""
+    words, names = words_and_names(option)
+    value = {
+        BY_FILE_PATH: "-r -F",
+        BY_DIRECTORY: "-x -a '(__fish_complete_directories)'",
+        BY_WORD: f"-x -a '{words}'",
+        BY_NAME_OF_PAIR: f"-x -a '{names}'",
+        BY_WORD_OF_PAIR: f"-x -a '(__mock_server_after {words})'",
+        BY_NOTHING: "-x",
+    }
+    parts = [f"    complete -c $command -l {option.flag[2:]} -d {shell_word(in_short(option))}"]
+    condition = f"__mock_server_lacks {option.flag}"
+    if option.alone:
+        parts.append(f"-a '{words}'")
+    elif not option.is_flag:
+        parts.append(value[completed_by(option)])
+        condition += " VALUE"
+    if not option.is_repeatable:
+        parts.append(f"-n {shell_word(condition)}")
+    return " ".join(parts)
+
+
+def for_fish() -> str:
+    """The script for fish."""
+    helpful = [
+        f"    complete -c $command -l {flag[2:]} -d {shell_word(told)}"
+        for flag, told in HELPFUL.items()
+    ]
+    return filled(
+        FISH,
+        SEVERAL=" ".join(several_words()),
+        LINES="\n".join([*map(fish_line, FLAGGED_OPTIONS), *helpful]),
+    )
+
+
+COMPLETIONS: Mapping[str, Callable[[], str]] = {
+    "bash": for_bash,
+    "zsh": for_zsh,
+    "fish": for_fish,
+}
+
+
+# === marks ===================================================================
+# Places in a stream, at which it waits, breaks or gives way, and how they are found.  Pure.
+
+
+Thing = TypeVar("Thing")
+
+
+@record
+class After:
+    """A place in a stream: after so many of its events, or of its pieces of content."""
+
+    count: int
+    pieces: bool = False
+
+
+class Hold:
+    """A place in a stream that is passed only when its gate lets it.
+
+    With a number of `seconds` it is left after so many: whoever made it sees then whether it was
+    `passed`, and after how long, and makes another one if not."""
+
+    __slots__ = ("seconds", "passed", "waited")
+
+    def __init__(self, seconds: Optional[float] = None) -> None:
+        self.seconds = seconds
+        self.passed = True
+        self.waited = 0.0
+
+
+class Breath:
+    """A place in what takes long to make, at which others have their turn."""
+
+
+class Mark:
+    """The place that a fault, a gate or an error is meant for."""
+
+
+Frame = Union[bytes, Hold, Breath, Mark]
+NOTHING_SENT = (Hold, Breath, Mark)  # in a stream, beside its events
+ITEM_WORK = 1024  # bytes that are read in about the time that it takes to look at an item at all
+BREATH_WORK = 256 * 1024  # as many bytes are looked at before others have their turn
+
+
+def always(item: object) -> bool:
+    """Yes."""
+    return True
+
+
+def marked(
+    items: Iterable[Thing],
+    after: After,
+    is_piece: Callable[[Any], bool],
+    leaves_one: bool = False,
+) -> Iterator[Union[Thing, Mark, Breath]]:
+    """A stream with a mark at a place, just before what comes there.
+
+    After no piece at all is before the first.  In a stream that has fewer of them than were asked
+    for it is after the last, so that it is always somewhere; with `leaves_one` an event follows."""
+    counts: Callable[[Any], bool] = always
+    if after.pieces:
+        counts = is_piece
+    elif not after.count:
+        yield Mark()
+        yield from items
+        return
+    rest = with_ends(items)
+    waiting: List[Thing] = []  # since the last that counts: the mark may belong before them
+    found = work = 0
+    for item, is_last in rest:
+        if isinstance(item, NOTHING_SENT) or not counts(item):
+            waiting.append(item)
+            work += ITEM_WORK + (len(item) if isinstance(item, bytes) else 0)
+            if work > BREATH_WORK:
+                yield Breath()
+                work = 0
+            continue
+        yield from waiting
+        waiting = []
+        if found == after.count or (leaves_one and is_last):  # the first piece, or the last event
+            yield Mark()
+            yield item
+            break
+        yield item
+        found += 1
+        if found == after.count:
+            yield from before_next(rest)
+            break
+    else:
+        rest = iter([(item, False) for item in waiting])
+        yield from before_next(rest)
+    for item, _ in rest:
+        yield item
+
+
+def before_next(items: Iterator[Tuple[Thing, bool]]) -> Iterator[Union[Thing, Mark]]:
+    """A mark before the next event, or at the end; of the stream as much as that takes."""
+    for item, _ in items:
+        if not isinstance(item, NOTHING_SENT):
+            yield Mark()
+            yield item
+            return
+        yield item
+    yield Mark()
+
+
+def with_ends(items: Iterable[Thing]) -> Iterator[Tuple[Thing, bool]]:
+    """What is in a stream, each with whether it is the last event."""
+    held: List[Thing] = []
+    for item in items:
+        if held and not isinstance(item, NOTHING_SENT):
+            yield from ((one, False) for one in held)
+            held = []
+        held.append(item)
+    yield from ((one, not isinstance(one, NOTHING_SENT)) for one in held)
+
+
+def until(items: Iterable[Thing], after: After, is_piece: Callable[[Any], bool]) -> Iterator[Thing]:
+    """What comes before a place in a stream."""
+    for item in marked(items, after, is_piece):
+        if isinstance(item, Mark):
+            return
+        if not isinstance(item, Breath):
+            yield item
+
+
+def gated(
+    frames: Iterable[Frame], after: After, is_piece: Callable[[Any], bool]
+) -> Iterator[Frame]:
+    """Frames of which each behind a place waits to be released."""
+    is_open = True
+    for frame in marked(frames, after, is_piece):
+        if isinstance(frame, Mark):
+            is_open = False
+            continue
+        if not is_open and not isinstance(frame, NOTHING_SENT):
+            yield Hold()
+        yield frame
+
+
+# === deliveries ==============================================================
+# How an answer travels, as frozen records.  Touch nothing.
+
+
+@record
+class Pace:
+    """Seconds before the first event and between events, and how far a gap may stray (0.5: by
+    half), drawn from `seed`.
+
+    `gaps` are the seconds after the first event, the second and so on, in place of `between`.  What
+    `is_recorded` gives way to the server's own pace."""
+
+    first: float = 0.0
+    between: float = 0.0
+    jitter: float = 0.0
+    seed: str = ""
+    gaps: Tuple[float, ...] = ()
+    is_recorded: bool = False
+
+    @property
+    def has_pauses(self) -> bool:
+        """Whether anything waits for it."""
+        return bool(self.first or self.between or self.gaps)
+
+
+@record
+class Keepalive:
+    """What is sent while nothing else was for `every` seconds: a comment, or without one (None)
+    what the provider sends."""
+
+    every: float
+    comment: Optional[str] = None
+
+
+@record
+class Fault:
+    """How an answer breaks: a fault's name, where in a stream, and how likely.
+
+    Without a place it is where the fault would have it."""
+
+    kind: str
+    after: Optional[After] = None
+    probability: float = 1.0
+
+
+@record
+class Plan:
+    """How the same bytes are cut anew on the wire."""
+
+    split: Union[int, str] = 0  # bytes a write; or inside each character (`utf8`), line end (`eol`)
+    coalesce: int = 0  # events a write; 0 is as many as are due at the same moment
+    eol: str = ""  # line ends of an event stream
+    comments: Optional[str] = None  # before each of its events
+    no_space: bool = False  # after its field names
+    chunk_extensions: bool = False
+    trailers: bool = False
+    gzip: str = ""  # flushed for each `event`, for each full `block`, or ended (`members`)
+    chunked: bool = False  # a whole body, too
+    close: bool = False  # the connection, with the answer
+
+
+@record
+class Delivery:
+    """How an answer travels: seconds before its first byte, its pace (None: the server's), gzip
+    (auto, always, never), headers that replace the server's own (None removes one), where a gate
+    begins at which a test releases each event, how it is cut on the wire, how it breaks, and what
+    is sent while it waits."""
+
+    delay: float = 0.0
+    pace: Optional[Pace] = None
+    gzip: str = "auto"
+    headers: Tuple[Tuple[str, Optional[str]], ...] = ()
+    gate: Optional[After] = None
+    plan: Plan = Plan()
+    fault: Optional[Fault] = None
+    keepalive: Optional[Keepalive] = None
+
+
+# === codings =================================================================
+# Content codings: gzip and deflate undone, gzip negotiated and made.
+
+# May touch zlib; knows no provider, no socket and no clock.
+
+
+MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
+ACCEPT_ROOM = 1000  # characters of an Accept-Encoding that are read, and remembered
+KNOWN_GZIP = 64 * 1024  # bytes of a body that is remembered with its gzip
+GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
+
+
+# --- requests ---
+
+
+def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
+    """A body of at most `limit` bytes with its content codings undone, the last one first.
+
+    Refused if a coding is unknown, there are too many, or the data is not in one."""
+    if len(codings) > MOST_CODINGS:
+        raise Refused(
+            415,
+            f"Content-Encoding names {len(codings)} codings; at most {MOST_CODINGS} are undone",
+            code="unsupported_encoding",
+        )
+    for coding in reversed(codings):
+        if coding in ("gzip", "x-gzip"):
+            body = inflated(body, GZIP, coding, limit)
+        elif coding == "deflate":
+            body = inflated(body, deflate_bits(body), coding, limit)
+        elif coding != "identity":
+            raise Refused(
+                415,
+                f"Content-Encoding {shown(coding)} is not known; known: gzip, deflate",
+                code="unsupported_encoding",
+                headers=(("Accept-Encoding", "gzip, deflate"),),
+            )
+    return body
+
+
+def deflate_bits(data: bytes) -> int:
+    """The window bits of data that is called deflate."""
+    # RFC 9110 (8.4.1.2) means zlib's format, but some clients send bare deflate data.
+    has_zlib_header = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
+    if has_zlib_header:
+        return 15
+    return -15
+
+
+def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
+    """Decompressed data, of several gzip members too; never more than `limit` bytes."""
+    plain = bytearray()
+    for _ in range(MEMBER_LIMIT):
+        unpacker = zlib.decompressobj(bits)
+        try:
+            plain += unpacker.decompress(data, limit + 1 - len(plain))
+        except zlib.error as error:
+            raise bad_coding(f"the body is not {coding}: {error}") from None
+        if len(plain) > limit:
+            raise Refused(
+                413,
+                f"the body is larger than {limit} bytes once decompressed (--max-body)",
+                code="body_too_large",
+            )
+        if not unpacker.eof:
+            raise bad_coding(f"the body's {coding} data ends too early")
+        data = unpacker.unused_data
+        if not data:
+            return bytes(plain)
+        if bits != GZIP:
+            raise bad_coding(f"bytes follow the body's {coding} data")
+    raise bad_coding(f"the body has more than {MEMBER_LIMIT} {coding} members")
+
+
+def bad_coding(message: str) -> Refused:
+    """The refusal of a body whose data is not in its coding."""
+    return Refused(400, message, code="invalid_encoding")
+
+
+# --- responses ---
+
+PACKED = ("audio/", "image/", "video/")  # types of what is compressed by its own format
+
+
+def is_packed(content_type: str) -> bool:
+    """Whether nobody compresses a body of a type, unless he is told to."""
+    return content_type.startswith(PACKED)
+
+
+def content_type_in(headers: Iterable[Tuple[str, Optional[str]]]) -> str:
+    """The type that some headers say; empty if they don't."""
+    return next((value or "" for name, value in headers if name.lower() == "content-type"), "")
+
+
+# RFC 9110, 12.4.2: a weight has up to three decimals, and is 1 where there is none.
+ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
+
+
+@functools.lru_cache(maxsize=256)
+def qualities(accept: str) -> Mapping[str, float]:
+    """The codings of an Accept-Encoding header with their weights; malformed ones are left out."""
+    weights: Dict[str, float] = {}
+    for item in accept.lower().split(","):
+        match = ITEM.fullmatch(item)
+        if match:
+            coding = match.group(1)
+            if coding == "x-gzip":
+                coding = "gzip"
+            weights[coding] = float(match.group(2) or 1)
+    return weights
+
+
+def negotiated(accept: Optional[str]) -> Optional[str]:
+    """`gzip` or `identity`, whichever the client prefers; None if it takes neither."""
+    if accept is None:
+        return "identity"
+    weights = qualities(accept[:ACCEPT_ROOM])
+    others = weights.get("*", 0.0)
+    gzip = weights.get("gzip", others)
+    if gzip and gzip >= weights.get("identity", others):
+        return "gzip"
+    return "identity" if takes_identity(accept) else None
+
+
+def takes_identity(accept: Optional[str]) -> bool:
+    """Whether a client takes a body without a coding, as all do that don't refuse it."""
+    weights = qualities((accept or "")[:ACCEPT_ROOM])
+    return weights.get("identity", weights.get("*", 1.0)) > 0  # RFC 9110, 12.5.3
+
+
+def gzipped(body: bytes) -> bytes:
+    """A body as one gzip member; the same bytes every time."""
+    if len(body) <= KNOWN_GZIP:
+        return known_gzip(body)
+    return new_gzip(body)
+
+
+def new_gzip(body: bytes) -> bytes:
+    """A body, compressed."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, GZIP)
+    return packer.compress(body) + packer.flush()
+
+
+known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
 
 
 # === steps ===================================================================
@@ -3520,7 +4750,7 @@ class Limit:
 
 
 @record
-class Response:
+class HttpResponse:
     """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a
     Hold where the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked.
 
@@ -3713,7 +4943,7 @@ def half_of(steps: Iterable[Step]) -> Iterator[Step]:
 
 
 @a_fault("malformed", "content")
-def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) -> Response:
+def tearing(response: HttpResponse, fault: Fault, tear: Callable[[bytes], bytes]) -> HttpResponse:
     """Broken JSON: half of a whole body, or one event torn, which is fine but for its data.
 
     `tear` is how the stream's framing does that to a frame."""
@@ -4095,251 +5325,6 @@ AWS_EVENTS = EventStream()
 
 
 Framing = Union[SSE, JsonArray, NDJSON, EventStream]
-
-
-# === node ====================================================================
-# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
-
-# Pure.
-
-
-Self = TypeVar("Self", bound="Node")
-
-
-NOTHING_ELSEWHERE: Mapping[str, str] = {}
-
-
-class Kinds(Dict[str, str]):
-    """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
-    of many members are there."""
-
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        super().__init__(fields)
-        self.plain = {name: kind.rstrip("!") for name, kind in fields.items()}
-        self.needed = [name for name, kind in fields.items() if kind[-1] == "!"]
-
-    def hold(self, value: Mapping[str, Json]) -> bool:
-        """Whether all members are as they must be."""
-        for name in self.needed:
-            if value.get(name) is None:
-                return False
-        for name, found in value.items():
-            if name in self.plain and found is not None and not fits(found, self.plain[name]):
-                return False
-        return True
-
-
-class Node:
-    """A value, and the way to it from the whole that it lies in.
-
-    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
-    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
-    none, and else raises `error` with a message such as
-    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
-    """
-
-    __slots__ = ("value", "source", "parent", "key")
-    error: Type[WrongValue] = BadMock
-
-    def __init__(
-        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
-    ) -> None:
-        self.value, self.source, self.parent, self.key = value, source, parent, key
-
-    @property
-    def path(self) -> str:
-        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
-        if self.parent is None:
-            return ""
-        before = cast(str, self.parent.path)
-        if isinstance(self.key, int):
-            return f"{before}[{self.key}]"
-        return f"{before}.{self.key}" if before else self.key
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value."""
-        return self.value is MISSING
-
-    @property
-    def is_null(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-    def is_a(self, kind: str) -> bool:
-        """Whether the value is of one of the KINDS, `a string` and so on."""
-        return fits(self.value, kind)
-
-    # --- what is wrong ---
-
-    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
-        """Raise the error: source, path and problem."""
-        # The path is made only here, as most values are as they must be.
-        path, found = self.path, self.value
-        message = ": ".join(part for part in (self.source, path, problem) if part)
-        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
-
-    def one_from(self, words: Iterable[str], sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is none of these words."""
-        self.expected("one from " + ", ".join(words), sentence)
-
-    def missing(self, what: str) -> NoReturn:
-        """Raise the error of a value that must be there, and `what` it must be; null is none."""
-        self.replaced(MISSING).expected(what)
-
-    # --- what lies inside ---
-
-    def get(self: Self, key: str) -> Self:
-        """A member of an object; absent, too, where this is none."""
-        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
-        return type(self)(value, self.source, self, key)
-
-    def within(self: Self, *keys: str) -> Self:
-        """What lies inside nested objects."""
-        found = self
-        for key in keys:
-            found = found.get(key)
-        return found
-
-    def replaced(self: Self, value: Json) -> Self:
-        """Another value in the same place: what a text there holds, or stands for."""
-        return type(self)(value, self.source, self.parent, self.key)
-
-    def items(self: Self) -> List[Self]:
-        """The items of an array; none where there is no value."""
-        if self.is_absent:
-            return []
-        if not isinstance(self.value, list):
-            self.expected("an array")
-        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
-
-    def objects(self: Self) -> Iterator[Self]:
-        """The items of an array, each of which must be an object."""
-        for item in self.items():
-            item.a("an object")
-            yield item
-
-    def members(self: Self) -> Iterator[Tuple[str, Self]]:
-        """The members of an object with their names; none where there is no value."""
-        for name in self.a("an object", {}):
-            yield name, self.get(name)
-
-    # --- plain values ---
-
-    def a(self, kind: str, default: Json = MISSING) -> Any:
-        """The value, if it is of one of the KINDS."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind):
-            self.expected(kind)
-        return self.value
-
-    def text(self, default: Json = MISSING) -> Any:
-        """A string."""
-        return self.a("a string", default)
-
-    def flag(self, default: bool) -> bool:
-        """True or false."""
-        return cast(bool, self.a("a boolean", default))
-
-    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
-        """A whole number from `least` to `most`; `what` says so in words."""
-        return self.number(what, least, most, default, "an integer")
-
-    def number(
-        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
-    ) -> Any:
-        """A number from `least` to `most`; `what` says so in words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind) or not least <= self.value <= most:
-            self.expected(what)
-        return self.value
-
-    def seconds(self, default: Json = MISSING) -> float:
-        """A pause from 0 to an hour."""
-        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
-
-    def choice(self, names: Collection[str], default: Json = MISSING) -> Any:
-        """One of some words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not isinstance(self.value, str) or self.value not in names:
-            # Nobody meant one of the words by a number or an object.
-            word = ""
-            if isinstance(self.value, str):
-                word = self.value
-            self.fail(f"found {shown(self.value)}; {nearest(word, names)}", ", ".join(names))
-        return self.value
-
-    # --- whole objects ---
-
-    def only(
-        self: Self, names: Collection[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
-    ) -> Self:
-        """This, if it is an object without other members than those named; `elsewhere` says where
-        a key belongs that is often put here."""
-        for name in self.a("an object"):
-            if name not in names:
-                problem = elsewhere.get(name) or f"unknown key; {nearest(name, names)}"
-                self.get(name).fail(problem, ", ".join(names))
-        return self
-
-    def check(self: Self, fields: Mapping[str, str]) -> Self:
-        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
-        the member must be there."""
-        value = self.value
-        if not isinstance(value, dict):
-            self.expected("an object")
-        if isinstance(fields, Kinds) and fields.hold(value):
-            return self
-        for name, kind in fields.items():
-            found = value.get(name)
-            if found is None:  # null is the same as none in a request
-                if kind[-1] == "!":
-                    self.get(name).expected(kind[:-1])
-            elif not fits(found, kind.rstrip("!")):
-                self.get(name).expected(kind.rstrip("!"))
-        return self
-
-
-class Field(Node):
-    """A value in the body of a request, where null is the same as none."""
-
-    __slots__ = ()
-    error = BadField
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-
-class Written(Node):
-    """A value that may have been read from a text; messages show it as it was `written`."""
-
-    __slots__ = ("written",)
-
-    def __init__(
-        self,
-        value: Json,
-        source: str = "",
-        parent: Any = None,
-        key: Union[str, int] = "",
-        written: Json = MISSING,
-    ) -> None:
-        super().__init__(value, source, parent, key)
-        self.written = written
-        if written is MISSING:
-            self.written = value
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence)
 
 
 # === formats/credentials =====================================================
@@ -5955,7 +6940,7 @@ def masked_target(target: str) -> str:
     return unkeyed(target[:end]) + TARGET_PAIR.sub(masked_pair, target[end:])
 
 
-def masked_pair(match: "Match[str]") -> str:
+def masked_pair(match: "re.Match[str]") -> str:
     """One parameter of a target as it may be kept."""
     before, name, value = match.groups()
     plain = unquote(value.replace("+", " "))
@@ -6249,6 +7234,154 @@ def field_lines(headers: Headers) -> bytes:
 def head_bytes(status: int, headers: Headers) -> bytes:
     """Status line and headers, without the empty line."""
     return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
+
+
+# === kept ====================================================================
+# What is kept of an answer while it goes out: references to what was written, within bounds.
+
+# May ask the clock, and touch threading.
+
+
+PORTION_KEPT = 8 * 1024  # bytes of memory of an answer that are kept before they are counted
+SIZE_OF_A_WRITE = 160  # about what the objects of one write take
+MOMENT_SIZE = 120  # and those of a moment
+MOST_WRITES = 256  # that are kept one by one
+SAME_TIME = 0.001  # seconds; what follows sooner went out at the same time, for all who look
+SETTLING = threading.Lock()  # while what is kept changes its form
+
+Moment = Tuple[int, float]  # so many bytes of an answer were out then, by the monotonic clock
+
+
+class Settled(NamedTuple):
+    """Writes that are kept as their bytes: those, their number, how many are the answer's head, and
+    when how many were out."""
+
+    pieces: Tuple[bytes, ...] = ()
+    out: int = 0
+    head: int = 0
+    moments: Sequence[Moment] = ()
+
+
+class WrittenOut(NamedTuple):
+    """What was written of an answer, as far as it is kept, and when how many bytes of its body were
+    out, in seconds since the request came."""
+
+    head: bytes
+    body: bytes
+    moments: List[Moment]
+
+
+NONE_SETTLED = Settled()
+
+
+class Kept:
+    """What went out of one answer, head and body as they were written: the first 64 KiB.
+
+    Most are never looked at: while it goes out it takes next to no time, and of what is small or in
+    few pieces nothing is copied.  `tell` is told when more of it is kept; `holders` are the entries
+    of the journal that show it."""
+
+    # One is made for every request.
+    __slots__ = ("since", "tell", "steps", "times", "left", "settled", "most", "told", "holders")
+
+    is_lent = False  # whether somebody else keeps it, too, and counts it
+
+    def __init__(self, since: float = 0.0, tell: Optional[Callable[[Kept], None]] = None) -> None:
+        self.since = since  # when the request came, by the monotonic clock
+        self.tell = tell
+        self.steps: List[Send] = []  # that were written last, with the moments
+        self.times: List[float] = []
+        self.left = PORTION_KEPT  # what else may be kept uncounted; below 0 if nothing is kept
+        self.settled = NONE_SETTLED  # what was written before them
+        self.most = PORTION_KEPT  # bytes of memory that it takes with them
+        self.told = 0  # of which somebody has been told
+        self.holders = 0
+
+    def add(self, step: Send) -> None:
+        """Keep what is about to be written, as far as there is room."""
+        left = self.left - len(step.data) - SIZE_OF_A_WRITE
+        if left < 0:
+            self.add_more(step)
+            return
+        self.left = left
+        self.steps.append(step)
+        self.times.append(time.monotonic())
+
+    def add_more(self, step: Send) -> None:
+        """Keep what fills a portion, and count it."""
+        if self.left < 0:
+            return
+        self.steps.append(step)
+        self.times.append(time.monotonic())
+        taken = self.settled.out + sum([len(one.data) for one in self.steps])
+        if taken >= JOURNAL_BODY or len(self.steps) > MOST_WRITES:
+            self.settle()
+        self.left = min(PORTION_KEPT, JOURNAL_BODY - taken) if taken < JOURNAL_BODY else -1
+        objects = MOMENT_SIZE * len(self.settled.moments) + SIZE_OF_A_WRITE * len(self.steps)
+        self.most = min(taken, JOURNAL_BODY) + objects + max(0, self.left)
+        if self.tell:
+            self.tell(self)
+
+    def settle(self) -> None:
+        """Make one piece of what was written last, of as much as there is room for."""
+        before, steps = self.settled, self.steps
+        room = JOURNAL_BODY - before.out
+        data = [step.data for step in steps]
+        piece = data[0] if len(data) == 1 else b"".join(data)
+        if len(piece) > room:
+            piece = piece[:room]
+        head = before.head + sum([step.head for step in steps])
+        moments = moments_of(before, steps, self.times)
+        settled = Settled((*before.pieces, piece), before.out + len(piece), head, moments)
+        with SETTLING:
+            self.settled, self.steps, self.times = settled, [], []
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        return self.most - max(0, self.left)
+
+    def drop(self) -> None:
+        """Keep none of it any longer."""
+        self.left = -1
+        self.most = self.told = 0
+        with SETTLING:
+            self.settled, self.steps, self.times = NONE_SETTLED, [], []
+
+    def give(self) -> None:
+        """Be kept by nobody else any more."""
+
+    def written(self, moment: float, number: str) -> WrittenOut:
+        """What was written at this moment in answer to the request with this id."""
+        with SETTLING:
+            settled, steps, times = self.settled, list(self.steps), list(self.times)
+        data = b"".join([*settled.pieces, *[step.data for step in steps]])
+        head = settled.head + sum([step.head for step in steps])
+        moments = moments_of(settled, steps, times)
+        since = [(out - head, max(0.0, at - self.since)) for out, at in moments]
+        return WrittenOut(data[:head], data[head:], since)
+
+
+def moments_of(before: Settled, steps: Sequence[Send], times: Sequence[float]) -> List[Moment]:
+    """When how much was out: before, and then with writes at these times."""
+    out, moments = before.out, list(before.moments)
+    for step, now in zip(steps, times):
+        out += len(step.data)
+        if moments and now - moments[-1][1] < SAME_TIME:
+            now = moments.pop()[1]
+        moments.append((out, now))
+    return moments
+
+
+class NothingKept(Kept):
+    """Of an answer that is shown to nobody."""
+
+    __slots__ = ()
+    is_lent = True
+
+
+NOTHING_KEPT = NothingKept()
+NOTHING_KEPT.drop()
 
 
 # === formats/message_content =================================================
@@ -20961,261 +22094,6 @@ def respoken(wire: WireFormat, request: Request, name: str) -> WireFormat:
     return in_dialect(wire, name)
 
 
-# === credential_pairs ========================================================
-# The option --credential: whose credential is which, in words that never show one.
-
-# Touches nothing.
-
-
-# What can stand in a header, and come out of it as it went in (RFC 9110, 5.5).
-KEY = re.compile(r"[\x21-\x7e]+")
-PAIR = re.compile(r"[A-Za-z][\w-]*=.")  # what begins a pair, where several are in one text
-ACCESS_KEY_AND_SECRET = re.compile(r"[^:/,=]+:[^:]+")
-EXPECTED = (
-    "expected NAME=VALUE, such as openai=sk-test, the value of printable ASCII without spaces "
-    "(what was found may be secret, and is not shown)"
-)
-
-
-class GivenCredential(str):
-    """`openai=sk-test`: a text, of which a debugger or a traceback shows only whose it is."""
-
-    __slots__ = ()
-
-    @property
-    def holder(self) -> str:
-        """Whose it is."""
-        return self.partition("=")[0]
-
-    @property
-    def key(self) -> str:
-        """The credential itself."""
-        return self.partition("=")[2]
-
-    def __repr__(self) -> str:
-        return f"'{self.holder}=***'"
-
-
-def checked_credential(node: Written) -> GivenCredential:
-    """Whose credential is which.  No error says what was found, not even in its attributes."""
-    hidden = node.replaced(MISSING)
-    if not isinstance(node.value, str):
-        hidden.fail(EXPECTED)
-    found = GivenCredential(node.value)
-    if not KEY.fullmatch(found.key):
-        hidden.fail(EXPECTED)
-    if found.holder == "ollama":
-        hidden.fail("Ollama asks for no credential")
-    if found.holder not in CREDENTIAL_NAMES:
-        # What stands before the first = may be a piece of a secret, too.
-        hidden.fail(f"the NAME of NAME=VALUE is unknown; {nearest(found.holder, CREDENTIAL_NAMES)}")
-    has_colon = found.holder == "bedrock" and ":" in found.key
-    if has_colon and not ACCESS_KEY_AND_SECRET.fullmatch(found.key):
-        hidden.fail("expected bedrock=ACCESSKEY:SECRET, or bedrock=KEY without a colon")
-    return found
-
-
-def separated_credentials(text: str, separator: str) -> List[str]:
-    """The pairs of an environment variable: what follows the path separator and is no NAME=VALUE
-    belongs to the one before it, as AWS's secrets do."""
-    found: List[str] = []
-    for piece in text.split(separator):
-        if PAIR.match(piece) or not found:
-            found.append(piece)
-        elif piece or found[-1].startswith("bedrock="):  # whose secret may be missing
-            found[-1] += separator + piece
-    return [one for one in found if one]
-
-
-# === option_kinds ============================================================
-# What kinds of options there are, and what is wrong with a value that is none of its kind.
-
-# May look whether a directory exists.
-
-
-HOST_NAME = re.compile(
-    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
-    r"|[0-9A-Fa-f:.]+"  # an address
-)
-ALL = "all"  # rules of providers, those among them that are off unless asked for
-URL_TEXT = re.compile(r"[\x21-\x7e]+")
-FLAGS = {"1": True, "true": True, "0": False, "false": False}
-
-
-class BadOption(WrongValue):
-    """An option that can't be followed."""
-
-
-class OptionNode(Written):
-    """What an option is given."""
-
-    __slots__ = ()
-    error = BadOption
-
-
-# --- kinds of options ---
-
-
-def separated(text: str) -> List[str]:
-    """What stands between the path separators of a text."""
-    return [part for part in text.split(os.pathsep) if part]
-
-
-class Kind(NamedTuple):
-    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
-    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
-    several values in one, as the environment has them."""
-
-    parse: Callable[[str], Any]
-    check: Callable[[OptionNode], Any]
-    separate: Callable[[str], List[str]] = separated
-
-
-def checked_path(node: OptionNode, what: str = "a file") -> str:
-    """A path, as text or as a pathlib.Path."""
-    if not isinstance(node.value, (str, os.PathLike)):
-        node.expected(what)
-    return os.fspath(node.value)
-
-
-def checked_directory(node: OptionNode) -> str:
-    """The path of a directory that exists."""
-    path = checked_path(node, "a directory")
-    if not os.path.isdir(path):
-        node.fail(f"no directory {shown(path)}")
-    return path
-
-
-def checked_place(node: OptionNode) -> str:
-    """The path of a directory that may not exist yet."""
-    path = checked_path(node, "a directory")
-    if os.path.lexists(path) and not os.path.isdir(path):
-        node.fail(f"{shown(path)} is no directory")
-    return path
-
-
-def is_among(path: str, others: Iterable[str]) -> bool:
-    """Whether a path leads where one of the others does."""
-    return os.path.realpath(path) in map(os.path.realpath, others)
-
-
-def lies_in_mocks(path: str, directory: str) -> bool:
-    """Whether a path leads to where a data directory's mocks are, or below."""
-    mocks = os.path.realpath(os.path.join(directory, "mocks"))
-    return (os.path.realpath(path) + os.sep).startswith(mocks + os.sep)
-
-
-def checked_host_name(node: OptionNode) -> str:
-    """A host name, maybe with a wildcard, or an address."""
-    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
-        node.expected("a name or an address")
-    return str(node.value)
-
-
-def checked_flag(node: OptionNode) -> bool:
-    """True or false."""
-    if node.value not in (True, False):  # 1 == True
-        node.expected("1, 0, true or false")
-    return bool(node.value)
-
-
-def checked_strict(node: OptionNode) -> Union[bool, str]:
-    """True, false, or that what is usually off holds, too."""
-    if node.value == ALL:
-        return ALL
-    if node.value not in (True, False):  # 1 == True
-        node.expected("1, 0, true, false or all")
-    return bool(node.value)
-
-
-def checked_port(node: OptionNode) -> int:
-    """A port."""
-    if isinstance(node.value, str) and "=" in node.value:
-        # It may be a credential whose flag was forgotten.
-        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
-    return int(node.integer("a port from 0 to 65535", 0, 65535))
-
-
-def whole(what: str, least: float, most: float) -> Kind:
-    """A whole number from `least` to `most`; `what` says so in words."""
-    return Kind(int, lambda node: node.integer(what, least, most))
-
-
-def word_of(words: str) -> Kind:
-    """One of the words between the bars of `error|echo`."""
-    return Kind(str, lambda node: node.choice(words.split("|")))
-
-
-def port_and_dialect(text: str) -> Tuple[int, str]:
-    """The two halves of `5001=mistral`."""
-    port, _, name = text.partition("=")
-    return int(port), name
-
-
-def checked_dialect(node: OptionNode) -> str:
-    """A port and the dialect that it speaks, as `5001=mistral`."""
-    text = node.text()
-    port, equals, name = text.partition("=")
-    # Of many digits Python makes no number.
-    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
-        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
-    OptionNode(name, node.source, written=name).choice(DIALECTS)
-    return f"{int(port)}={name}"
-
-
-def name_and_url(text: str) -> Tuple[str, str]:
-    """The two halves of `openai=https://api.openai.com`."""
-    name, _, url = text.partition("=")
-    return name, url
-
-
-def checked_record(node: OptionNode) -> str:
-    """A name and the URL to which its requests go, as `openai=https://api.openai.com`."""
-    text = node.text()
-    name, equals, url = text.partition("=")
-    if not equals or "://" in name:
-        node.replaced(MISSING).fail(
-            "expected PROVIDER=URL, such as openai=https://api.openai.com, found no NAME="
-        )
-    OptionNode(name, node.source, written=name).choice(RECORD_NAMES)
-    check_url(OptionNode(url, node.source, written=url))
-    return f"{name}={url.rstrip('/')}"
-
-
-def check_url(node: OptionNode) -> None:
-    """Fail for a URL to which nothing can be forwarded.  What may be a credential is not shown."""
-    hidden = node.replaced(MISSING)
-    what = "expected http:// or https://, a host, and maybe a port and a path"
-    try:
-        parts = urlsplit(node.value)
-        is_bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
-    except ValueError:
-        is_bad = True
-    if is_bad or not URL_TEXT.fullmatch(node.value):
-        hidden.fail(what)
-    if "@" in parts.netloc:
-        hidden.fail("has a user in its URL; the credentials of each client are forwarded")
-    if parts.query or parts.fragment or node.value[-1:] in "?#":
-        hidden.fail("has a query or a fragment in its URL; the query of each request is forwarded")
-
-
-TEXT = Kind(str, lambda node: node.text())
-FILE = Kind(str, checked_path)
-DIRECTORY = Kind(str, checked_directory)
-PLACE = Kind(str, checked_place)
-NAME = Kind(str, checked_host_name)
-DIALECT = Kind(str, checked_dialect)
-STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
-RECORD = Kind(str, checked_record, lambda text: text.split())  # a URL has the path separator
-FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
-SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
-PORT = Kind(int, checked_port)
-CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
-SEED = whole("a whole number", float("-inf"), float("inf"))
-BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
-REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
-
-
 # === recording/upstreams =====================================================
 # Upstreams: whose requests are forwarded where, and what of them is sent there.  Pure.
 
@@ -21490,7 +22368,7 @@ class Passage(Gate):
         self.sent = call.request.raw or AsSent(call.path, b"", call.request.body)
         self.forwarded = Forwarded(upstream.shown(upstream.target(self.sent)))
         self.ready = Gate()
-        self.response: Optional[Response] = None
+        self.response: Optional[HttpResponse] = None
         self.refused: Optional[Refused] = None
         self.room = threading.Condition()  # of the next three
         self.pieces: Deque[Union[bytes, Cut, None]] = deque()  # None is the end
@@ -21505,7 +22383,7 @@ class Passage(Gate):
 
     # --- from the thread that forwards it ---
 
-    def answer(self, response: Response) -> None:
+    def answer(self, response: HttpResponse) -> None:
         """Hand on an answer: its head, or all of it."""
         self.response = response
         self.ready.release()
@@ -22051,9 +22929,9 @@ class Asked:
 
 class Sent:
     """How far an answer has come: bytes of its body, framing included, events, whether its head has
-    begun to go out, and seconds for which the client took nothing."""
+    begun to go out, seconds for which the client took nothing, and what is kept of it."""
 
-    __slots__ = ("bytes", "events", "has_begun", "blocked", "blocked_since")
+    __slots__ = ("bytes", "events", "has_begun", "blocked", "blocked_since", "kept")
 
     def __init__(self, bytes: int = 0, events: int = 0, has_begun: bool = False) -> None:
         self.bytes = bytes
@@ -22061,6 +22939,7 @@ class Sent:
         self.has_begun = has_begun
         self.blocked = 0.0
         self.blocked_since: Optional[float] = None  # of the monotonic clock, while it is
+        self.kept: Kept = NOTHING_KEPT  # what went out, where the journal shows it
 
     def blocked_for(self, now: float) -> float:
         """The seconds for which the client took nothing, until now."""
@@ -22153,6 +23032,7 @@ class Entry:
             "events_sent": sent.events,
             "events_total": self.events_total,
             "blocked": round(sent.blocked_for(time.monotonic()), 6),
+            "gated": self.gate is not None and self.ended is None,
             "ended": self.ended,
         }
 
@@ -31513,6 +32393,150 @@ def rules_json() -> List[Dict[str, Json]]:
     return list(found.values())
 
 
+# === mocks/functions =========================================================
+# Functions that answer: what they are called, what they are given.  May touch os.
+
+
+# Of a coroutine function, an asynchronous generator and a generator (inspect, CO_…).
+WRONG_KINDS: Mapping[int, str] = {
+    0x80: "is a coroutine function, and the server has no event loop to run it in",
+    0x200: "is an asynchronous generator, and one answer is returned, not yielded",
+    0x20: "is a generator, and one answer is returned, not yielded",
+}
+
+
+@record
+class MockRequest:
+    """A request, as a function that answers is given it: what `match` can look at, by the same
+    names, and what matching found.  It is a copy: what is done to it changes nothing else."""
+
+    provider: str
+    dialect: str
+    operation: str
+    api: str
+    model: str
+    stream: bool
+    user: str  # the last user message
+    system: str
+    tool_result: Optional[str]  # the newest
+    tool_call_id: Optional[str]  # of the call that it answers
+    turn: int  # how many answers came before
+    history: Optional[str]
+    tools: Tuple[str, ...]
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]  # by lower-case name
+    port: int
+    session: str
+    valid: bool
+    body: Json  # as JSON, or the fields of a form
+    body_sha256: str
+    inputs: Tuple[str, ...]  # what is embedded, completed, moderated or ranked
+    groups: Mapping[str, str]  # what the named groups of the mock's regular expressions found
+    use: int  # how often the mock was used before
+
+    def __repr__(self) -> str:  # without headers, which hold credentials
+        return f"<MockRequest {self.method} {self.path} {self.model}>"
+
+
+def request_view(call: Call, groups: Mapping[str, str], use: int) -> MockRequest:
+    """What a function is given of a call."""
+    body = None
+    if call.said is not MISSING:
+        body = parse_json(utf8(compact(call.said)))
+    return MockRequest(
+        call.provider,
+        call.dialect,
+        call.operation,
+        call.api,
+        call.model,
+        call.stream,
+        call.user,
+        call.system,
+        call.tool_result,
+        call.tool_call_id,
+        call.turn,
+        call.history,
+        call.tools,
+        call.method,
+        call.path,
+        MappingProxyType(dict(call.query)),
+        MappingProxyType(dict(call.headers)),
+        call.port,
+        call.session,
+        call.valid,
+        body,
+        call.body_sha256,
+        call.inputs,
+        MappingProxyType(dict(groups)),
+        use,
+    )
+
+
+@record
+class Function:
+    """A function that answers: `told` is its name and its place, `file` where it is written."""
+
+    run: Callable[[MockRequest], Any]
+    told: str
+    file: str = ""
+
+
+def parse_function(node: Node) -> Function:
+    """A function in place of a response; BadMock if it can't be one that answers."""
+    function = node.value
+    code = code_run_by(function)
+    told, file = told_name(function), getattr(code, "co_filename", "")
+    if isinstance(file, str) and file:
+        told += f" ({told_place(file, getattr(code, 'co_firstlineno', 0))})"
+    for flag, problem in WRONG_KINDS.items():
+        if getattr(code, "co_flags", 0) & flag:
+            node.fail(f"{told} {problem}; write a plain function of the request")
+    # A function of our own: what it takes of memory is not ours to weigh.
+    return Function(lambda request: function(request), told, file)
+
+
+def whole_function(function: Any) -> Any:
+    """The function of which one is that has some arguments already."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def code_run_by(function: Any) -> Any:
+    """The code that is run for a call, or what plays it (unittest.mock's AsyncMock); None of what
+    is written in C."""
+    function = whole_function(function)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        code = getattr(type(function).__call__, "__code__", None)
+    return code
+
+
+def told_name(function: Any) -> str:
+    """What a function is called in messages."""
+    function = whole_function(function)
+    name = getattr(function, "__qualname__", "")
+    if not isinstance(name, str) or not name:
+        return f"an object of {type(function).__name__}"
+    name = name.rpartition("<locals>.")[2]
+    return "lambda" if name.endswith("<lambda>") else f"function {name}"
+
+
+def told_place(file: str, line: int) -> str:
+    """A place in a file, whose path is told from here, if it is below."""
+    below = os.path.relpath(file) if os.path.isabs(file) and same_drive(file) else file
+    if below.startswith(os.pardir):
+        below = file
+    return f"{below}:{line}"
+
+
+def same_drive(file: str) -> bool:
+    """Whether there is a way from here to a file: on Windows it may be on another drive."""
+    return os.path.splitdrive(file)[0] == os.path.splitdrive(os.getcwd())[0]
+
+
 # === mocks/stream_texts ======================================================
 # Texts of streams: in which framing they are, cut into frames, and the JSON in them.  Pure.
 
@@ -31841,6 +32865,7 @@ class Answer:
     failure: Optional[Failure] = None  # what breaks its stream off
     after: Optional[After] = None  # where
     probability: float = 1.0  # of an error, that it is the answer at all
+    function: Optional[Function] = None  # that makes the answer, of which nothing else is known
 
     @property
     def custom_calls(self) -> Tuple[str, ...]:
@@ -31857,7 +32882,7 @@ class Answer:
             return self.form.lacks(wire, call)
         if isinstance(self.form, Recorded):
             return self.lacks_recording(self.form, wire, call)
-        if isinstance(self.form, Usual):
+        if isinstance(self.form, Usual) and not self.function:
             return self.lacks_content(wire, call)
         return None
 
@@ -32058,7 +33083,7 @@ class Route:
         """Its regular expression, compiled when it is first needed: most never are."""
         return re.compile(pattern_of(self.template))
 
-    def match(self, path: str) -> Optional[Match[str]]:
+    def match(self, path: str) -> Optional["re.Match[str]"]:
         """What its placeholders find in a path, if that is one of its own."""
         if path.startswith(self.start) and path.endswith(self.end):
             return self.pattern.fullmatch(path)
@@ -33061,7 +34086,9 @@ def some(names: Sequence[str]) -> str:
 
 
 def check_answer(response: Node, answer: Answer, ways: Sequence[Way]) -> None:
-    """The same of one `response`."""
+    """The same of one `response`; what a function makes of a call is looked at then."""
+    if answer.function:
+        return
     # Nearly all mocks have nothing to say that the most common API would not say, too: thousands
     # of them are read at start.
     wrong = what_is_vain(response, answer, ways[:2])
@@ -33760,6 +34787,8 @@ ERROR_TEXTS = ("message", "type", "param", "kind")
 
 def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
+    if callable(response.value):
+        return Answer(Usual(), 200, Delivery(), function=parse_function(response))
     response.only(RESPONSE_KEYS, NOT_OF_A_RESPONSE)
     forms = forms_of(response)
     status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
@@ -34137,7 +35166,7 @@ class Found:
     groups of regular expressions found, the wire format in which it is written, and the call as it
     is judged by that."""
 
-    mock: Mock
+    mock: ParsedMock
     answer: Answer
     used: int
     uses: Uses
@@ -34146,10 +35175,11 @@ class Found:
     call: Call
     limit: Optional[Limit] = None
     is_refusal: bool = False  # because the call breaks a rule of its provider; that is no use
+    problem: str = ""  # of the function that was to answer
 
 
 @record
-class Mock:
+class ParsedMock:
     """Which calls it answers and with what.  `place` is file and position, `canonical` its JSON
     with sorted keys.  How often it was used is each session's own to know."""
 
@@ -34185,7 +35215,7 @@ class Mock:
             return False
         if "{{" in self.canonical and "header." in self.canonical:
             return False
-        if self.answers[0].probability < 1:
+        if self.answers[0].probability < 1 or self.answers[0].function:
             return False
         delivery = self.answers[0].delivery
         has_jitter = bool(delivery.pace and delivery.pace.jitter)
@@ -34283,15 +35313,12 @@ class Mock:
         return Found(self, answer, used, uses, groups, wire, call, limit)
 
 
-def parse_mock(node: MockNode) -> Mock:
+def parse_mock(node: MockNode) -> ParsedMock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
     spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS), ELSEWHERE_IN_A_MOCK).value)
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
-    name = node.get("name").text(node.source)
-    if spec.get("name") == "":
-        node.get("name").fail("is empty, and so would tell nothing in the log and the journal")
     responses = [node.get("response")]
     if "responses" in spec:
         responses = node.get("responses").items()
@@ -34301,6 +35328,8 @@ def parse_mock(node: MockNode) -> Mock:
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
     answers = tuple(parse_answer(response, groups) for response in responses)
+    if any(answer.function for answer in answers):
+        spec = without_functions(spec, answers)
     dialect = ""
     if "dialect" in spec:
         dialect = node.get("dialect").choice(DIALECTS)
@@ -34309,18 +35338,46 @@ def parse_mock(node: MockNode) -> Mock:
         strict = bool(node.get("strict").a("a boolean"))
     check_reach(node, asked, responses, answers)
     check_strictness(node, asked)
-    return Mock(
-        name,
+    return ParsedMock(
+        parse_name(node.get("name"), answers),
         node.source,
         asked,
         answers,
         parse_cycle(node.get("cycle"), responses, times),
         times,
-        sorted_compact(spec),
+        canonical_json(node, spec),
         parse_limit(node.get("limit")),
         dialect,
         strict,
     )
+
+
+def parse_name(node: Node, answers: Sequence[Answer]) -> str:
+    """What the log and the journal call a mock: if it says nothing, its function, or its place."""
+    if node.value == "":
+        node.fail("is empty, and so would tell nothing in the log and the journal")
+    usual = node.source
+    if len(answers) == 1 and answers[0].function:
+        usual = answers[0].function.told
+    name: str = node.text(usual)
+    return name
+
+
+def without_functions(spec: Dict[str, Json], answers: Sequence[Answer]) -> Dict[str, Json]:
+    """A mock's JSON, which has functions by what is told of them."""
+    told = [one.function.told if one.function else None for one in answers]
+    if "response" in spec:
+        return {**spec, "response": told[0]}
+    responses = [name or one for name, one in zip(told, spec["responses"])]
+    return {**spec, "responses": responses}
+
+
+def canonical_json(node: Node, spec: Dict[str, Json]) -> str:
+    """A mock's JSON with sorted keys; BadMock for what a Python program may put in and is none."""
+    try:
+        return sorted_compact(spec)
+    except (TypeError, ValueError, RecursionError) as error:
+        node.fail(f"holds what is no JSON: {error}")
 
 
 def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:
@@ -34492,7 +35549,7 @@ class Pinged:
 # Knows no provider, no socket and no clock.
 
 
-def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+def answer_steps(response: HttpResponse, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket, faults included."""
     intact = intact_steps(response, exchange)
     fault = response.delivery.fault
@@ -34507,7 +35564,7 @@ def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     return joined(broken(fault, "steps", intact, ending))
 
 
-def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+def intact_steps(response: HttpResponse, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket if nothing goes wrong there."""
     answer: Iterable[Step]
     if response.frames is None or response.status in NO_BODY:
@@ -34524,7 +35581,7 @@ def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
 # --- codings ---
 
 
-def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
+def coding_of(response: HttpResponse, accept: Optional[str]) -> Optional[str]:
     """How a response is coded: one of the codings of an Exchange.
 
     `accept` is the client's Accept-Encoding.  None if it takes neither gzip nor identity."""
@@ -34544,13 +35601,13 @@ def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
     return coding
 
 
-def negotiates(response: Response) -> bool:
+def negotiates(response: HttpResponse) -> bool:
     """Whether the client's Accept-Encoding is asked."""
     delivery = response.delivery
     return delivery.gzip == "auto" and (response.may_gzip or bool(delivery.plan.gzip))
 
 
-def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
+def coding_headers(response: HttpResponse, coding: str, says_gzip: bool) -> Headers:
     """What the head says of the coding; one that `says_gzip` may lie."""
     headers: Headers = ()
     # Another Accept-Encoding might have got other bytes (RFC 9110, 12.5.5).
@@ -34573,7 +35630,7 @@ def chunked_headers(plan: Plan) -> Headers:
 
 
 def complete_head(
-    response: Response, exchange: Exchange, headers: Headers, keep_alive: bool
+    response: HttpResponse, exchange: Exchange, headers: Headers, keep_alive: bool
 ) -> bytes:
     """The head of a response; `headers` are those that are only true of this one."""
     if not keep_alive or response.delivery.plan.close:
@@ -34592,7 +35649,7 @@ def complete_head(
 # --- whole answers ---
 
 
-def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+def whole_steps(response: HttpResponse, exchange: Exchange) -> Iterable[Step]:
     """A response without a stream, as one write unless its plan cuts it."""
     body, says_gzip = whole_body(response, exchange.coding)
     plan = response.delivery.plan
@@ -34616,13 +35673,13 @@ def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     )
 
 
-def goes_chunked(response: Response, exchange: Exchange) -> bool:
+def goes_chunked(response: HttpResponse, exchange: Exchange) -> bool:
     """Whether a whole body is sent in chunks."""
     # Where there can be none it is sent as it always is (RFC 9112, 6.1).
     return response.delivery.plan.chunked and exchange.minor > 0 and response.status not in NO_BODY
 
 
-def may_break_inside(fault: Fault, response: Response, exchange: Exchange) -> bool:
+def may_break_inside(fault: Fault, response: HttpResponse, exchange: Exchange) -> bool:
     """Whether a fault has a place inside a whole answer: one in a single write has none."""
     if fault.after is None or fault.after.pieces or exchange.head_only:
         return False
@@ -34641,7 +35698,7 @@ def body_steps(pieces: Iterable[Frame], plan: Plan, chunked: bool) -> Iterator[S
         yield Send(chunk(b"", plan), last=True, alone=alone)
 
 
-def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
+def whole_body(response: HttpResponse, coding: str) -> Tuple[bytes, bool]:
     """The body of a whole answer as it is sent, and whether its head calls it gzip."""
     body, mode = response.body, response.delivery.plan.gzip
     if response.status in NO_BODY:
@@ -34661,7 +35718,9 @@ def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
 # --- streams ---
 
 
-def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]) -> Iterator[Step]:
+def stream_steps(
+    response: HttpResponse, exchange: Exchange, frames: Iterable[Frame]
+) -> Iterator[Step]:
     """The head of a streamed response, then its events as its pace and its plan will have them."""
     delivery = response.delivery
     says_gzip = exchange.coding != "identity" or breaks(delivery.fault, "coding")
@@ -34688,7 +35747,7 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
 
 
 def planned_chunks(
-    response: Response, coding: str, frames: Iterable[Frame], chunked: bool
+    response: HttpResponse, coding: str, frames: Iterable[Frame], chunked: bool
 ) -> Iterator[Step]:
     """The events of a stream as gate, fault, plan, pace and coding will have them."""
     delivery = response.delivery
@@ -34924,7 +35983,7 @@ class Answered:
     it runs, `forwarded` tells where the request went, `control` marks the control API's own, `auth`
     is what was found of a credential, if that was checked."""
 
-    response: Response
+    response: HttpResponse
     call: Optional[Call] = None
     mock: str = ""
     note: str = ""
@@ -34961,9 +36020,9 @@ class Answered:
         return LONG  # a long stream, as much of it as was there at a time
 
 
-def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
+def control_response(status: int, value: Json, headers: Headers = ()) -> HttpResponse:
     """JSON for a test."""
-    return Response(
+    return HttpResponse(
         status,
         (("Content-Type", "application/json"), ("Cache-Control", "no-store"), *headers),
         utf8(compact(value) + "\n"),
@@ -35015,7 +36074,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         and not hides_body(answered)
     ):
         # A malformed request may seem to ask for the root, too.
-        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
+        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 204, 404)
     return asked
 
 
@@ -35239,405 +36298,6 @@ def no_file(name: str) -> bytes:
     raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")
 
 
-# === options =================================================================
-# The options: one table that the command line, the environment, MockServer and the docs read.
-
-
-# --- the table ---
-
-
-# The parts of --help.
-LISTENING, ANSWERS, HTTPS = "where it listens", "what it answers", "HTTPS"
-RECORDING = "what it records"
-LOOKING, INSTEAD = "what tests and people see", "instead of serving"
-
-
-class Option(NamedTuple):
-    """One option; a default that is a tuple means that it may be given several times, `group` is
-    the part of --help that it stands in.
-
-    MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its
-    default is another there."""
-
-    group: str
-    flag: str
-    metavar: str
-    kind: Kind
-    default: Any
-    help: str
-    is_keyword: bool = True
-    python_default: Any = MISSING
-    alone: str = ""  # what it means on the command line without its value, which it may have
-    takes_several: bool = False  # whether more than one word may stand behind it
-
-    @property
-    def name(self) -> str:
-        """Its name in Python."""
-        return self.flag.lstrip("-").replace("-", "_")
-
-    @property
-    def variable(self) -> str:
-        """Its name in the environment."""
-        return "MOCK_SERVER_" + self.name.upper()
-
-    @property
-    def is_flag(self) -> bool:
-        """Whether it stands on the command line without a value."""
-        return not self.metavar
-
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether it may be given several times."""
-        return isinstance(self.default, tuple)
-
-    @property
-    def keyword_default(self) -> Any:
-        """The default of MockServer's keyword."""
-        return self.default if self.python_default is MISSING else self.python_default
-
-    def read(self, text: str, source: str) -> Any:
-        """The value of a text; BadOption says where that came from."""
-        try:
-            value = self.kind.parse(text)
-        except ValueError:
-            value = text  # which is none of the kind, as the check says
-        return self.kind.check(OptionNode(value, source, written=text))
-
-    def read_keyword(self, value: Any) -> Any:
-        """The value of MockServer's keyword; None is the same as leaving it out."""
-        if value is None:
-            value = self.keyword_default
-        if value is None:
-            return None
-        if not isinstance(self.keyword_default, tuple):
-            return self.kind.check(OptionNode(value, self.name))
-        values = [value]
-        # A text is one value, not its letters.
-        if isinstance(value, Iterable) and not isinstance(value, str):
-            values = list(value)
-        return [self.kind.check(OptionNode(one, self.name)) for one in values]
-
-
-# In the order of --help and of the docs' table.
-OPTIONS = (
-    Option(
-        LISTENING,
-        "port",
-        "PORT",
-        PORT,
-        (DEFAULT_PORT,),
-        "port to listen on, 0 for a free one; several are several upstreams in one process",
-        python_default=0,
-    ),
-    Option(LISTENING, "--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
-    Option(
-        ANSWERS,
-        "--data",
-        "DIR",
-        DIRECTORY,
-        (),
-        "where mocks are read from; repeatable (default: data/ beside the script, or here if it "
-        "is a module)",
-    ),
-    Option(
-        ANSWERS,
-        "--fallback",
-        "error|echo",
-        word_of("error|echo"),
-        "error",
-        "a request that no mock matches: 404 that explains, or an echo of it",
-    ),
-    Option(
-        ANSWERS,
-        "--dialect",
-        "PORT=NAME",
-        DIALECT,
-        (),
-        "dialect of OpenAI's format that a port speaks: " + ", ".join(DIALECTS) + "; repeatable",
-    ),
-    Option(
-        ANSWERS,
-        "--pace",
-        "SECONDS",
-        SECONDS,
-        None,
-        "pause between streamed events where a mock sets none (default: 0); given, it goes before "
-        "the pace of recordings",
-    ),
-    Option(
-        ANSWERS,
-        "--require-auth",
-        "",
-        FLAG,
-        False,
-        "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
-    ),
-    Option(
-        ANSWERS,
-        "--credential",
-        "NAME=VALUE",
-        CREDENTIAL,
-        (),
-        "this credential and no other for a provider: openai=KEY, bedrock=ACCESSKEY:SECRET ...; "
-        "repeatable",
-    ),
-    Option(
-        ANSWERS,
-        "--strict",
-        "[=all]",
-        STRICT,
-        False,
-        "refuse what the real provider would refuse, in its words; all: also by rules that are off "
-        "because nobody knows which models they hold for",
-        alone="1",
-    ),
-    Option(
-        HTTPS,
-        "--tls",
-        "",
-        FLAG,
-        False,
-        "serve HTTPS, with a certificate made at start by openssl unless one is given",
-    ),
-    Option(HTTPS, "--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
-    Option(HTTPS, "--key", "FILE", FILE, None, "its key"),
-    Option(
-        HTTPS,
-        "--tls-name",
-        "NAME",
-        NAME,
-        (),
-        "further name in the certificate made at start; repeatable",
-    ),
-    Option(
-        HTTPS,
-        "--tls-cert-out",
-        "FILE",
-        FILE,
-        None,
-        "where to write that certificate, so that clients can trust it",
-    ),
-    Option(
-        RECORDING,
-        "--record",
-        "PROVIDER=URL",
-        RECORD,
-        (),
-        "forward what no mock matches to URL, and record it; repeatable",
-    ),
-    Option(
-        RECORDING,
-        "--record-to",
-        "DIR",
-        PLACE,
-        None,
-        "where recordings go (default: the first --data directory)",
-    ),
-    Option(RECORDING, "--record-errors", "", FLAG, False, "save answers of 4xx, too"),
-    Option(
-        RECORDING,
-        "--record-ca",
-        "FILE",
-        FILE,
-        None,
-        "certificates of authorities to trust upstream, as PEM",
-    ),
-    Option(ANSWERS, "--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
-    Option(
-        LOOKING,
-        "--control-token",
-        "TOKEN",
-        TEXT,
-        "",
-        "let clients that are not on loopback use the control API with this bearer token",
-    ),
-    Option(ANSWERS, "--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
-    Option(LOOKING, "--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
-    Option(
-        LOOKING,
-        "--log",
-        "text|json|off",
-        word_of("text|json|off"),
-        "text",
-        "request log on standard error",
-        python_default="off",
-    ),
-    Option(
-        LISTENING,
-        "--exit-on-stdin-close",
-        "",
-        FLAG,
-        False,
-        "stop when standard input closes, so that no server outlives its test",
-        is_keyword=False,
-    ),
-    Option(
-        INSTEAD,
-        "--check",
-        "",
-        FLAG,
-        False,
-        "validate the mocks, print what is wrong or doubtful, exit 0 or 2",
-        is_keyword=False,
-    ),
-    Option(
-        INSTEAD,
-        "--schema",
-        "",
-        FLAG,
-        False,
-        "print the JSON Schema of a mock file, for editors, and exit",
-        is_keyword=False,
-    ),
-    Option(
-        INSTEAD,
-        "--import",
-        "FILE",
-        FILE,
-        (),
-        "make mocks of HAR files, curl transcripts and aimock fixtures in the first --data "
-        "directory or that of --record-to, and exit; a directory means the files in it; repeatable",
-        is_keyword=False,
-        takes_several=True,
-    ),
-)
-BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
-
-
-def check_ports(ports: Sequence[int]) -> None:
-    """Raise BadOption for a port that is named twice, but for 0."""
-    for port in ports:
-        if port and ports.count(port) > 1:
-            raise BadOption(f"port: {port} is named twice; name each once, or 0 for a free one")
-
-
-def check_dialects(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
-    """Raise BadOption for a dialect of a port that is none of the server's, or has one already."""
-    ports = [values["port"]] if isinstance(values["port"], int) else list(values["port"])
-    told: Dict[int, str] = {}
-    for port, name in map(port_and_dialect, values["dialect"]):
-        if port not in ports:
-            raise BadOption(
-                f"{spelled('dialect')}: {port}={name} is for a port that is not listened on "
-                f"({', '.join(map(str, ports))}); a port of 0 can have none"
-            )
-        if port in told:
-            raise BadOption(f"{spelled('dialect')}: {port} has two, {told[port]} and {name}")
-        told[port] = name
-
-
-def check_record_options(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
-    """Raise BadOption for options of recording without anything to record, or two URLs of one
-    name."""
-    for name in ("record_to", "record_errors", "record_ca"):
-        # MockServer imports nothing.
-        is_used = values["record"] or (name != "record_ca" and values.get("import"))
-        if values[name] and not is_used:
-            raise BadOption(f"{spelled(name)} needs {spelled('record')}")
-    told: Dict[str, str] = {}
-    for name, url in map(name_and_url, values["record"]):
-        if name in told:
-            raise BadOption(f"{spelled('record')}: {name} has two, {told[name]} and {url}")
-        told[name] = url
-
-
-def recording_places(
-    values: Mapping[str, Any], data: Sequence[str], spelled: Callable[[str], str]
-) -> Dict[str, Any]:
-    """`data` and `record_to` of who records: what is recorded answers, behind all other mocks."""
-    place = next(filter(None, [values["record_to"], *data]), None)
-    if place is None:
-        raise BadOption(
-            f"{spelled('record')} needs a directory for recordings; name one with "
-            f"{spelled('record_to')}, or one that has mocks, too, with {spelled('data')}"
-        )
-    for directory in data:
-        if lies_in_mocks(place, directory):
-            raise BadOption(
-                f"{spelled('record_to')}: {shown(place)} is where the mocks of {shown(directory)} "
-                "are; recordings go into a data directory, with mocks/ and recordings/ in it"
-            )
-    places = list(data)
-    if not is_among(place, data):
-        places.append(place)
-    return {"data": places, "record_to": place}
-
-
-def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
-    """Raise BadOption for options that don't go together, as they are spelled."""
-    check_dialects(values, spelled)
-    check_record_options(values, spelled)
-    cert_and_key = f"{spelled('cert')} and {spelled('key')}"
-    if bool(values["cert"]) != bool(values["key"]):
-        raise BadOption(
-            f"{cert_and_key} go together; give both, or neither for a certificate made at start"
-        )
-    # `key` need not be asked: it comes with `cert`.
-    for name in ("cert", "tls_name", "tls_cert_out"):
-        if values[name] and not values["tls"]:
-            raise BadOption(f"{spelled(name)} needs {spelled('tls')}")
-    for name in ("tls_name", "tls_cert_out"):
-        if values[name] and values["cert"]:
-            raise BadOption(
-                f"{spelled(name)} is for a certificate made at start; "
-                f"leave it out, or {cert_and_key}"
-            )
-
-
-# --- what they come to ---
-
-
-def read_keywords(given: Mapping[str, Any]) -> Dict[str, Any]:
-    """The values of MockServer's keywords; BadOption says which can't be followed."""
-    values = {}
-    for option in OPTIONS:
-        if option.is_keyword:
-            values[option.name] = option.read_keyword(given[option.name])
-    check_together(values, str)
-    if values["record"]:
-        values.update(recording_places(values, values["data"], str))
-    return values
-
-
-def keyword_default(name: str) -> Any:
-    """The default of one of MockServer's keywords."""
-    return BY_NAME[name].keyword_default
-
-
-@record
-class Settings:
-    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events, None
-    if nobody has said it."""
-
-    host: str = keyword_default("host")
-    data: Sequence[str] = keyword_default("data")
-    fallback: str = keyword_default("fallback")
-    dialect: Sequence[str] = keyword_default("dialect")
-    pace: Optional[float] = keyword_default("pace")
-    require_auth: bool = keyword_default("require_auth")
-    credential: Sequence[str] = keyword_default("credential")
-    strict: Union[bool, str] = keyword_default("strict")
-    max_body: int = keyword_default("max_body")
-    seed: int = keyword_default("seed")
-    log: str = keyword_default("log")
-    journal: int = keyword_default("journal")
-    control_token: str = keyword_default("control_token")
-    record: Sequence[str] = keyword_default("record")
-    record_to: Optional[str] = keyword_default("record_to")
-    record_errors: bool = keyword_default("record_errors")
-    record_ca: Optional[str] = keyword_default("record_ca")
-    tls: bool = keyword_default("tls")
-    cert: Optional[str] = keyword_default("cert")
-    key: Optional[str] = keyword_default("key")
-    tls_name: Sequence[str] = keyword_default("tls_name")
-    tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
-
-    @found_once
-    def ports(self) -> Dict[int, str]:
-        """The dialects of ports that have one."""
-        return dict(map(port_and_dialect, self.dialect))
-
-
 # === admission ===============================================================
 # Who may use the control API.  Touches nothing.
 
@@ -35648,6 +36308,9 @@ PORT_SUFFIX = re.compile(r":\d+$")
 
 # What says nothing of requests but how many there were: probes and Prometheus look at it.
 OPEN_TO_ALL = (CONTROL_PREFIX + "/health", CONTROL_PREFIX + "/metrics")
+# The inspector itself shows nothing before it has asked for more.  Where there is a token it has to
+# be there to ask people for that.
+PAGE = (CONTROL_PREFIX, CONTROL_PREFIX + "/")
 # What a proxy adds to a request that it passes on (RFC 7239; RFC 9110, 7.6.3; Envoy, "HTTP header
 # manipulation"): behind a sidecar everyone's address is loopback.
 FORWARDED = re.compile(
@@ -35701,8 +36364,8 @@ def admit(request: Request, settings: Settings) -> None:
 
     It is for clients on loopback, and for others that have the token.  A Host or an Origin that is
     not the server's own is refused, so that no web page that somebody happens to look at can use
-    it.  Health and metrics are for all."""
-    if request.path in OPEN_TO_ALL:
+    it.  Health and metrics are for all, and the empty page, if it is to ask for a token."""
+    if request.path in OPEN_TO_ALL or (settings.control_token and request.path in PAGE):
         return
     key = scheme_key(request.headers.get("authorization", ""), ("bearer",))
     has_token = is_token(key, settings.control_token)
@@ -35862,6 +36525,7 @@ class Counters:
 
 
 EVERY_SESSION = "*"
+ANSWERS_ROOM = 8 * 1024 * 1024  # bytes of memory that is kept of answers, of all it may take
 MOST_UNMADE = 10_000  # entries that are not made yet
 ALL_EVENTS = 10**9  # what a gate releases that is not to hold any more
 
@@ -35931,6 +36595,7 @@ class Journal:
     nothing but a look at each request that comes or ends."""
 
     def __init__(self, size: int = JOURNAL, room: int = JOURNAL_ROOM) -> None:
+        self.instance = os.urandom(8).hex()  # of this run of the server; another has another
         self.size = size
         self.room = room
         self.used = 0  # bytes of what is remembered
@@ -35945,14 +36610,18 @@ class Journal:
         self.started = time.monotonic()
         self.counters = Counters()
         self.repeated: List[Again] = []  # requests whose entries are not made yet
+        self.kept = 0  # bytes of what is kept of answers, which may be a part of the room
+        self.kept_room = min(ANSWERS_ROOM, room // 4)
         self.freed: Callable[[int], None] = lambda size: None  # is told of the memory of what went
 
     # --- what the server tells ---
 
-    def add(self, entry: Entry) -> None:
-        """Remember one request, unless it is a probe."""
+    def add(self, entry: Entry, since: float = 0.0) -> None:
+        """Remember one request, which came then by the monotonic clock, unless it is a probe."""
         if entry.asked.is_probe:
             return
+        if self.size:
+            entry.sent.kept = Kept(since, self.has_grown)
         with self.lock:
             if self.repeated:
                 self.make_entries()
@@ -36010,15 +36679,19 @@ class Journal:
         self.order.append(entry)
         self.used += entry.asked.size
         self.remembered += 1
+        entry.sent.kept.holders += 1
         if len(entries) > self.size:
             self.forget(entries.popleft())
-        if self.used > self.room or not self.order[0].is_remembered:
+        if self.used + self.kept > self.room or not self.order[0].is_remembered:
             self.trim()
 
     def trim(self) -> None:
         """Drop the oldest entries of all sessions while they take too much room."""
-        while self.order and (self.used > self.room or not self.order[0].is_remembered):
-            oldest = self.order.popleft()
+        while self.order:
+            oldest = self.order[0]
+            if oldest.is_remembered and self.used + self.kept <= self.room:
+                break
+            self.order.popleft()
             if oldest.is_remembered:
                 self.sessions[oldest.asked.session].popleft()
                 self.forget(oldest)
@@ -36029,6 +36702,11 @@ class Journal:
         entry.is_remembered = False
         self.used -= entry.asked.size
         self.remembered -= 1
+        kept = entry.sent.kept
+        kept.holders -= 1
+        if not (kept.holders or kept.is_lent):
+            self.kept -= kept.told
+            entry.sent.kept = NOTHING_KEPT
         # Seldom, so that it costs each request next to nothing.
         if len(self.order) > 2 * self.remembered + 1000:
             self.order = deque(other for other in self.order if other.is_remembered)
@@ -36043,11 +36721,50 @@ class Journal:
             return
         with self.lock:
             entry.ended = ended
+            kept = entry.sent.kept
+            if not kept.is_lent:
+                self.keep(kept)
             self.counters.end(entry, ended)
             if entry.gate:
                 self.gated.pop(entry.number, None)
             if self.waiters or self.feeds:
                 self.tell(entry)
+
+    def keep(self, kept: Kept) -> None:
+        """Count what is kept of an answer, for who holds the lock."""
+        if not kept.holders:  # its entry is forgotten
+            kept.drop()
+            return
+        weight = kept.weight
+        self.kept += weight - kept.told
+        kept.told = weight
+        if self.kept > self.kept_room:
+            self.drop_answers()
+        if self.used + self.kept > self.room:
+            self.trim()
+
+    def drop_answers(self) -> None:
+        """Drop the oldest answers, so many that it has not to be done again soon."""
+        for entry in self.order:
+            kept = entry.sent.kept
+            self.kept -= kept.told
+            if kept.told:
+                kept.drop()
+            if self.kept <= self.kept_room * 3 // 4:
+                break
+
+    def has_grown(self, kept: Kept) -> None:
+        """Count what is kept of an answer that is under way."""
+        with self.lock:
+            self.keep(kept)
+
+    def take_over(self, lent: List[Kept]) -> None:
+        """Count answers that were kept to be repeated, and are not any more."""
+        with self.lock:
+            self.make_entries()  # which may show some of them
+            for kept in lent:
+                kept.give()
+                self.keep(kept)
 
     def tell(self, entry: Entry) -> None:
         """Have those who wait look at an entry, and send it to those who watch."""
@@ -36100,7 +36817,21 @@ class Journal:
             self.freed(sum(entry.asked.size for entry in dropped))
             for entry in dropped:
                 self.forget(entry)
+            self.tell_reset(session)
         return len(dropped)
+
+    def tell_reset(self, session: str) -> None:
+        """Tell those who watch that requests of a session, or of all for `*`, are forgotten."""
+        frame = OPENAI_SSE.frame(compact({"session": session or None}), "reset")
+        for watched, feed in self.feeds:
+            if watched == session or EVERY_SESSION in (watched, session):
+                feed.put(frame)
+
+    def names(self) -> Set[str]:
+        """The sessions of which there are requests."""
+        with self.lock:
+            self.make_entries()
+            return set(self.sessions)
 
     def awaited(self) -> Set[str]:
         """The sessions of which somebody waits for requests, or may release a stream."""
@@ -36248,78 +36979,6 @@ class ControlRequest(NamedTuple):
         return Given(value)
 
 
-# === inspector ===============================================================
-# The inspector: a page that shows the journal as it grows.
-
-
-INSPECTOR = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>mock_server.py</title><style>
-body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}
-body{color:#222;background:#fff}
-table{border-collapse:collapse;width:100%}
-td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}
-tr.miss td{background:#fff3f0}
-pre{white-space:pre-wrap;margin:.3rem 0;font-size:12px}
-summary{cursor:pointer}
-@media(prefers-color-scheme:dark){
-body{color:#ddd;background:#181818}td,th{border-color:#444}tr.miss td{background:#3a2320}
-}
-</style></head><body><h1>mock_server.py</h1><p id="state">connecting…</p>
-<table><thead><tr>
-<th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>violations</th>
-<th>credential</th><th>ended</th>
-</tr></thead>
-<tbody id="rows"></tbody></table>
-<script>
-const rows = document.getElementById("rows"), state = document.getElementById("state");
-function cell(row, text) {
-  const td = row.insertCell();
-  td.textContent = text ?? "";
-  return td;
-}
-function show(entry) {
-  const old = document.getElementById("r" + entry.id), row = old ?? rows.insertRow(0);
-  row.id = "r" + entry.id;
-  row.replaceChildren();
-  row.className = entry.unmatched ? "miss" : "";
-  cell(row, entry.id);
-  const what = cell(row, ""), more = document.createElement("details");
-  const head = document.createElement("summary"), pre = document.createElement("pre");
-  head.textContent = entry.method + " " + (entry.session ? "/@" + entry.session : "") + entry.path;
-  pre.textContent = JSON.stringify(entry, null, 2);
-  more.append(head, pre);
-  what.append(more);
-  cell(row, entry.model);
-  cell(row, entry.status);
-  const { status, recorded, reason } = entry.forwarded ?? {};
-  const kept = recorded ? " (recorded as " + recorded + ")" : "";
-  // Without a status the note is the reason.
-  const lost = reason && status ? " (not recorded: " + reason + ")" : "";
-  cell(row, (entry.mock ?? entry.note) + kept + lost);
-  const broken = cell(row, "");
-  for (const one of entry.violations) {
-    const line = document.createElement("div");
-    line.textContent = one.rule + (one.place ? " at " + one.place : "");
-    if (one.default === "jrn") line.textContent += " (noted)";
-    line.title = one.message;
-    broken.append(line);
-  }
-  cell(row, entry.auth);
-  cell(row, entry.ended ?? "…");
-  while (rows.rows.length > 500) rows.deleteRow(-1);
-}
-fetch("requests?session=*")
-  .then(answer => answer.json())
-  .then(found => found.requests.forEach(show));
-const live = new EventSource("requests/live?session=*");
-live.onopen = () => state.textContent = "live";
-live.onerror = () => state.textContent = "disconnected";
-for (const name of ["request", "ended"])
-  live.addEventListener(name, event => show(JSON.parse(event.data)));
-</script></body></html>
-"""
-
-
 # === mocks/index =============================================================
 # Mocks by what the texts of a call must contain, so that few of many are tried.  Pure.
 
@@ -36335,7 +36994,7 @@ FEW_MOCKS = 4  # are all tried in the time that the shelves take
 # By these is filed what asks for nothing else.
 FEW_VALUES = ("provider", "operation", "api", "method")
 
-Filed = Tuple[int, Mock]  # with its place in the matching order
+Filed = Tuple[int, ParsedMock]  # with its place in the matching order
 
 
 class Shelf:
@@ -36353,7 +37012,7 @@ class Shelf:
         self.entries.setdefault(letters, []).append(entry)
         self.size += 1
 
-    def take(self, letters: str, gone: Set[Mock]) -> None:
+    def take(self, letters: str, gone: Set[ParsedMock]) -> None:
         """Take mocks away that are filed under the same letters."""
         left = [entry for entry in self.entries[letters] if entry[1] not in gone]
         self.size -= len(self.entries[letters]) - len(left)
@@ -36388,10 +37047,10 @@ class Shelves:
 
     def __init__(self) -> None:
         self.shelves: Dict[Tuple[str, int, bool], Shelf] = {}
-        self.places: Dict[Mock, Tuple[Shelf, str]] = {}
+        self.places: Dict[ParsedMock, Tuple[Shelf, str]] = {}
         self.elsewhere = Shelf(lambda call: "", 0, False)  # what has no such condition
 
-    def put(self, order: int, mock: Mock) -> None:
+    def put(self, order: int, mock: ParsedMock) -> None:
         """File a mock by its rarest piece."""
         best, fewest = (self.elsewhere, ""), len(self.places)
         for shelf, letters in self.choices(mock):
@@ -36404,13 +37063,13 @@ class Shelves:
         shelf.put(letters, (order, mock))
         self.places[mock] = best
 
-    def take(self, gone: Set[Mock]) -> None:
+    def take(self, gone: Set[ParsedMock]) -> None:
         """Take mocks away; thousands may lie in one place, which is looked through once."""
         places = {self.places.pop(mock) for mock in gone}
         for shelf, letters in places:
             shelf.take(letters, gone)
 
-    def choices(self, mock: Mock) -> Iterator[Tuple[Shelf, str]]:
+    def choices(self, mock: ParsedMock) -> Iterator[Tuple[Shelf, str]]:
         """Where a mock may be filed; whole texts first, as they are looked up at once."""
         needed = [(condition, piece) for condition in mock.conditions for piece in condition.pieces]
         telling = [one for one in needed if one[0].key not in FEW_VALUES]
@@ -36450,20 +37109,20 @@ class Index:
     One that is changed is another one, which shares its shelves: a test may add thousands, one
     by one."""
 
-    def __init__(self, mocks: Iterable[Mock] = ()) -> None:
+    def __init__(self, mocks: Iterable[ParsedMock] = ()) -> None:
         self.mocks = tuple(mocks)
         self.first = 0  # the place of the first in the matching order
         self.shelves = Shelves()
         for order, mock in enumerate(self.mocks):
             self.shelves.put(order, mock)
 
-    def changed(self, mocks: Tuple[Mock, ...], first: int) -> Index:
+    def changed(self, mocks: Tuple[ParsedMock, ...], first: int) -> Index:
         """The index of what is on the shelves by now."""
         index = Index()
         index.mocks, index.first, index.shelves = mocks, first, self.shelves
         return index
 
-    def preceded(self, mocks: Iterable[Mock]) -> Index:
+    def preceded(self, mocks: Iterable[ParsedMock]) -> Index:
         """The same with other mocks before them."""
         added = tuple(mocks)
         first = self.first - len(added)
@@ -36471,13 +37130,13 @@ class Index:
             self.shelves.put(order, mock)
         return self.changed((*added, *self.mocks), first)
 
-    def without(self, gone: Set[Mock]) -> Index:
+    def without(self, gone: Set[ParsedMock]) -> Index:
         """The same without some mocks."""
         self.shelves.take(gone)
         left = tuple(itertools.filterfalse(gone.__contains__, self.mocks))
         return self.changed(left, self.first)
 
-    def candidates(self, call: Call) -> List[Mock]:
+    def candidates(self, call: Call) -> List[ParsedMock]:
         """The mocks that may match, in order."""
         if len(self.mocks) <= FEW_MOCKS:
             return list(self.mocks)
@@ -36690,7 +37349,9 @@ class FromFile:
 
     __slots__ = ("mocks", "seen", "paths")
 
-    def __init__(self, mocks: List[Mock], seen: Dict[str, Seen], paths: Dict[str, str]) -> None:
+    def __init__(
+        self, mocks: List[ParsedMock], seen: Dict[str, Seen], paths: Dict[str, str]
+    ) -> None:
         self.mocks, self.seen, self.paths = mocks, seen, paths
 
     def is_current(self, root: str, folders: Dict[str, str]) -> bool:
@@ -36777,9 +37438,9 @@ class Library:
         entered.add(real)
         return True
 
-    def load(self) -> Tuple[List[Mock], List[str]]:
+    def load(self) -> Tuple[List[ParsedMock], List[str]]:
         """All mocks, and what is wrong with those that can't be used."""
-        mocks: List[Mock] = []
+        mocks: List[ParsedMock] = []
         problems: List[str] = []
         try:
             names = self.files()
@@ -36802,7 +37463,7 @@ class Library:
 
     def read_mocks(self, name: str) -> Tuple[FromFile, List[str]]:
         """The mocks in a file, and what is wrong with those that can't be used."""
-        mocks: List[Mock] = []
+        mocks: List[ParsedMock] = []
         problems: List[str] = []
         before, self.seen, self.paths = self.seen, {}, {}
         try:
@@ -36907,7 +37568,7 @@ class MockFiles:
             roots = self.real_directories()
             libraries = [Library(root, self.known.get(root)) for root in roots]
             self.roots = roots
-            loaded: List[Mock] = []
+            loaded: List[ParsedMock] = []
             problems: List[str] = []
             self.counts = []
             for library in libraries:
@@ -36931,7 +37592,7 @@ class MockFiles:
                 self.retry_at = time.monotonic() + LACK_SECONDS
         return problems
 
-    def parsed(self, placed: Mapping[str, Json]) -> Tuple[List[Mock], List[Library]]:
+    def parsed(self, placed: Mapping[str, Json]) -> Tuple[List[ParsedMock], List[Library]]:
         """Mocks of JSON, by place, and the libraries that their files were read from; BadMock if
         one is wrong."""
         libraries = self.libraries()
@@ -37038,7 +37699,7 @@ KEY_ORDER = {key: place for place, key in enumerate(MATCH_KEYS)}
 class NearMiss:
     """A mock that nearly matched, and everything that keeps it from it."""
 
-    mock: Mock
+    mock: ParsedMock
     differences: Tuple[Difference, ...]
 
     @property
@@ -37117,7 +37778,7 @@ def bounded(value: Json) -> Json:
     return None if value is MISSING else value
 
 
-def looked_at(mocks: Sequence[Mock], likely: Iterable[Mock]) -> List[Mock]:
+def looked_at(mocks: Sequence[ParsedMock], likely: Iterable[ParsedMock]) -> List[ParsedMock]:
     """The mocks to look at, in matching order: all, unless they are too many, and then the first
     and those that are `likely`, as they have in them what the call has."""
     first = list(mocks[:LOOKED_AT])
@@ -37128,7 +37789,7 @@ def looked_at(mocks: Sequence[Mock], likely: Iterable[Mock]) -> List[Mock]:
 
 
 def near_misses(
-    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
+    mocks: Iterable[ParsedMock], call: Call, wire: WireFormat, used: Callable[[ParsedMock], int]
 ) -> List[NearMiss]:
     """The mocks with the fewest differences, nearest first; `used` says how often one was used."""
     by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
@@ -37215,12 +37876,12 @@ class NoRoom(Refused, ValueError):
 MIB = 1024 * 1024
 
 
-def names_files(mock: Mock) -> bool:
+def names_files(mock: ParsedMock) -> bool:
     """Whether a mock may name files, and is read again when they change."""
     return '"@' in mock.canonical
 
 
-def sizes_of(mocks: Iterable[Mock]) -> Dict[str, int]:
+def sizes_of(mocks: Iterable[ParsedMock]) -> Dict[str, int]:
     """By place, the bytes of memory that mocks take."""
     return {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
 
@@ -37239,11 +37900,11 @@ class Session:
         self.state = State(mocks.archive, mocks.issuer)
 
     @property
-    def mocks(self) -> Tuple[Mock, ...]:
+    def mocks(self) -> Tuple[ParsedMock, ...]:
         """The mocks that were added at run time, in matching order."""
         return self.index.mocks
 
-    def add(self, specs: Sequence[Json]) -> List[Mock]:
+    def add(self, specs: Sequence[Json]) -> List[ParsedMock]:
         """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
         wrong; NoRoom if they take too much memory."""
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
@@ -37267,14 +37928,16 @@ class Session:
         self.all_mocks.has_changed()
         return mocks
 
-    def check_session(self, mock: Mock) -> None:
+    def check_session(self, mock: ParsedMock) -> None:
         """Raise BadMock for a mock that asks for another session, whose requests don't see it."""
         for condition in mock.conditions:
             if condition.key == "session" and condition.expected != self.name:
                 asked, own = shown(condition.expected), shown(self.name)
                 raise BadMock(f"{mock.place}: match.session: is {asked}, but it is added to {own}")
 
-    def hold(self, mocks: List[Mock], placed: Mapping[str, Json], sizes: Mapping[str, int]) -> None:
+    def hold(
+        self, mocks: List[ParsedMock], placed: Mapping[str, Json], sizes: Mapping[str, int]
+    ) -> None:
         """Have mocks in front of all others, which were read from JSON by their places, and take
         so many bytes."""
         with self.all_mocks.lock:
@@ -37316,7 +37979,7 @@ class Session:
 
     def read_again(self, read: ReadFile) -> None:
         """Read the mocks that name files again; one that can't be used any more stays as it was."""
-        changed: Dict[str, Mock] = {}
+        changed: Dict[str, ParsedMock] = {}
         problems: Dict[str, str] = {}
         for place, spec in list(self.specs.items()):
             try:
@@ -37340,11 +38003,11 @@ class Session:
 
     # --- looking ---
 
-    def in_order(self) -> List[Mock]:
+    def in_order(self) -> List[ParsedMock]:
         """Its mocks and those from files, in matching order."""
         return [*self.mocks, *self.all_mocks.from_files]
 
-    def uses_of(self, mock: Mock) -> Uses:
+    def uses_of(self, mock: ParsedMock) -> Uses:
         """How often it has used a mock, to be counted on."""
         uses = self.uses.get(mock.key)
         if uses is None:
@@ -37353,12 +38016,12 @@ class Session:
                 uses = self.uses.setdefault(mock.key, Uses())
         return uses
 
-    def count_of(self, mock: Mock) -> int:
+    def count_of(self, mock: ParsedMock) -> int:
         """How often it has used a mock."""
         uses = self.uses.get(mock.key)
         return uses.count if uses else 0
 
-    def candidates(self, call: Call) -> List[Mock]:
+    def candidates(self, call: Call) -> List[ParsedMock]:
         """The mocks that may match, in order."""
         return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
 
@@ -37487,7 +38150,7 @@ class Mocks:
             return list(self.sessions)
 
     @property
-    def from_files(self) -> Tuple[Mock, ...]:
+    def from_files(self) -> Tuple[ParsedMock, ...]:
         """The mocks from files, in matching order."""
         return self.files.index.mocks
 
@@ -37555,1463 +38218,6 @@ def near_requests(
     found.sort(key=lambda one: nearness(one.differences, one.holding), reverse=True)
     found.sort(key=lambda one: len(one.differences))
     return tuple(found[:TOLD])
-
-
-# === operations ==============================================================
-# What can be done with a session: its mocks, its journal, its gates.
-
-# The control API and MockServer only translate to this and back.
-
-
-MOST_TOLD = 10  # of unused mocks, and of requests, in sentences
-
-
-class Unavailable(KeyError):
-    """What is named is not there, or not in the state that it is needed in; `code` is a word for
-    why."""
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
-
-    def __str__(self) -> str:
-        return self.message
-
-
-class Waited(NamedTuple):
-    """What came while somebody waited; `shortfall` says so in words if it was not enough."""
-
-    entries: List[Entry]
-    shortfall: str = ""
-    near: Sequence[Nearly] = ()  # other requests, which nearly were what was waited for
-
-
-def read_conditions(asked: Given) -> Tuple[Condition, ...]:
-    """The conditions of the `match` that is asked for, on requests in the journal; without any
-    they all match.  What is wrong with it would be wrong in a mock, too."""
-    return conditions(Node(asked.value, asked.source or "body").get("match"), "")
-
-
-# A client that leaves may be seen to leave in either way: behind a proxy that is chance.
-GROUPS_OF_ENDS = {"client_gone": ("client_closed", "client_reset")}
-KNOWN_ENDS = (*ENDS, *GROUPS_OF_ENDS)
-
-
-def read_end(ended: Node) -> Ended:
-    """One of ENDS, `client_gone`, a list of these, or true for any end; None, for whatever became
-    of a request, where there is none or null."""
-    if ended.is_null:
-        return None
-    if ended.value is True:
-        return frozenset(ENDS)
-    named = [ended]
-    if ended.value and isinstance(ended.value, list):
-        named = ended.items()
-    elif not isinstance(ended.value, str):
-        ended.expected("true, or one or a list of " + ", ".join(KNOWN_ENDS))
-    words = [one.choice(KNOWN_ENDS) for one in named]
-    return frozenset(end for word in words for end in GROUPS_OF_ENDS.get(word, (word,)))
-
-
-class WaitFor(NamedTuple):
-    """What somebody waits for: so many requests that fulfil conditions and ended as asked, for so
-    many seconds."""
-
-    conditions: Tuple[Condition, ...]
-    number: int
-    ended: Ended
-    timeout: float
-
-
-def read_wait(asked: Given) -> WaitFor:
-    """What is asked for in an object with match, count, ended and timeout."""
-    seconds = f"seconds from 0 to {WAIT_SECONDS:g}"
-    return WaitFor(
-        read_conditions(asked),
-        asked.get("count").whole(1, 1),
-        read_end(asked.get("ended")),
-        float(asked.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)),
-    )
-
-
-# The name of one (Prometheus, "Data model"; those that begin with __ are its own), and what in a
-# value would begin a line for some who read the text.
-LABEL = re.compile("(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,199}")
-LINE_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # but \n, which is escaped
-LONE = re.compile("[\ud800-\udfff]")  # half a character, which no UTF-8 has
-LONGEST_LABEL = 1000  # characters of its value
-MOST_LABELS = 20
-MOST_GAUGES = 1000  # of a session
-FARTHEST = 1.7976931348623157e308  # from 0, of a finite number
-
-
-class GivenGauge(NamedTuple):
-    """What a metric of a model server is set to, and on which port; 0 is on all."""
-
-    gauge: Gauge
-    port: int
-
-
-def read_gauge(asked: Given, ports: Set[int]) -> GivenGauge:
-    """What is asked for in an object with value, labels and port, which is one of these."""
-    value = asked.get("value").number("a finite number", -FARTHEST, FARTHEST)
-    port = int(asked.get("port").integer("a port from 1 to 65535", 1, 65535, 0))
-    if port and ports and port not in ports:
-        asked.get("port").one_from(map(str, sorted(ports)))
-    labels = dict(asked.get("labels").members())
-    if len(labels) > MOST_LABELS:
-        asked.get("labels").expected(f"at most {MOST_LABELS} labels")
-    for name, label in labels.items():
-        if not LABEL.fullmatch(name):
-            label.fail(
-                "is no name of a label: up to 200 letters, digits and _, no digit nor __ first"
-            )
-        if len(label.text()) > LONGEST_LABEL:
-            label.expected(f"at most {LONGEST_LABEL} characters")
-        if LINE_ENDS.search(label.value):
-            label.expected("a text without line ends but \\n")
-        if LONE.search(label.value):
-            label.expected("a text without halves of characters")
-    texts = {name: label.value for name, label in labels.items()}
-    return GivenGauge(Gauge(float(value), texts), port)
-
-
-def metric_name(name: str) -> str:
-    """The name of a metric of a model server that can be set; Unavailable for any other.  Without
-    a prefix it is vLLM's."""
-    name = str(name)  # which Python may have as something else
-    full = name if ":" in name else "vllm:" + name
-    if full in SETTABLE:
-        return full
-    if full in SERVER_METRICS:
-        reason = "is a histogram, which has no one value to set"
-        raise Unavailable(f"{full} {reason}", "no_single_value")
-    raise Unavailable(f"no metric {shown(name)}; {nearest(full, SETTABLE)}", "unknown_metric")
-
-
-# What `verify` looks for, and whether it does unless it is told.
-LOOKED_FOR = {"unused": True, "unmatched": True, "invalid": False}
-
-
-def read_verify(asked: Given) -> Dict[str, bool]:
-    """What is to be looked for: the arguments of `leftovers`."""
-    return {name: asked.get(name).flag(default) for name, default in LOOKED_FOR.items()}
-
-
-class Leftovers(NamedTuple):
-    """What a test has left over or missed: mocks that were never used, requests that no mock
-    answered, requests that could not be read or broke a rule; and all of it in sentences."""
-
-    unused: List[Json]
-    unmatched: List[Entry]
-    invalid: List[Entry]
-    sentences: List[str]
-
-
-class Operations:
-    """What can be done with a session, or with all for `*`.
-
-    A session is looked up each time: one that was reset, or forgotten because it was unused for
-    longest, begins anew."""
-
-    def __init__(self, mocks: Mocks, journal: Journal, session: str) -> None:
-        self.mocks = mocks
-        self.journal = journal
-        self.session = session
-
-    def sessions(self) -> List[Session]:
-        """The sessions that are meant."""
-        names = [self.session]
-        if self.session == EVERY_SESSION:
-            names = self.mocks.names()
-        return [self.mocks.session(name) for name in names]
-
-    # --- mocks ---
-
-    def add(self, specs: Sequence[Json]) -> List[Mock]:
-        """Add mocks in front of all others of one session; BadMock, and none is added, if one is
-        wrong, NoRoom if they take too much memory."""
-        return self.mocks.session(self.session).add(specs)
-
-    def mocks_json(self) -> List[Json]:
-        """All mocks in matching order, with how often they were used."""
-        sessions = self.sessions()
-        found = [mock_json(session, mock) for session in sessions for mock in session.mocks]
-        # Those from files come last: what is added answers before them.
-        return found + [mock_json(sessions[0], mock) for mock in self.mocks.from_files]
-
-    def remove(self, id: str) -> None:
-        """Remove a mock that was added; Unavailable if there is none."""
-        sessions = self.sessions()
-        if any(session.remove([id]) for session in sessions):  # an id is given once
-            return
-        if any(mock.id == id for mock in self.mocks.from_files):
-            raise Unavailable(f"{id} comes from a file; remove it there", "not_added")
-        known = [mock.id for session in sessions for mock in session.mocks]
-        hint = nearest(id, known) if known else "none was"
-        raise Unavailable(f"no mock {shown(id)} was added; {hint}", "unknown_mock")
-
-    def remove_all(self) -> int:
-        """Remove all mocks that were added; how many there were."""
-        return sum(session.remove() for session in self.sessions())
-
-    # --- the journal ---
-
-    def entries(self) -> List[Entry]:
-        """The requests, oldest first."""
-        return self.journal.entries(self.session)
-
-    def count(self, wanted: Sequence[Condition], ended: Ended = None) -> int:
-        """How many requests fulfil conditions and ended as asked."""
-        return len(self.journal.matching(Wanted(self.session, wanted, ended)))
-
-    def waiting(
-        self, wanted: Sequence[Condition], count: int, ended: Ended, timeout: float
-    ) -> Work[Waited]:
-        """Work that gives the requests that fulfil conditions and ended as asked, once there are
-        `count` of them; or those that came in `timeout` seconds, and what differs of others."""
-        asked = Wanted(self.session, wanted, ended)
-        came, is_enough = yield from self.journal.waiting(asked, count, timeout)
-        if is_enough:
-            return Waited(came)
-        until = f"within {timeout:g} seconds"
-        if self.journal.closed:
-            until = "before the server was closed"
-        yield ASIDE
-        near = near_requests(self.entries(), wanted, ended)
-        there = [one.sentence for one in near] or [named(entry) for entry in came[-TOLD:]]
-        told = "; ".join(there) or "nothing"
-        return Waited(came, f"{len(came)} of {count} requests came {until}; there was {told}", near)
-
-    def leftovers(self, unused: bool, unmatched: bool, invalid: bool) -> Leftovers:
-        """What a test has left over or missed, of what it asks for.  Only mocks that were added
-        count: those from files are everybody's."""
-        entries = self.entries()
-        idle = [
-            (session, mock)
-            for session in self.sessions()
-            for mock in session.mocks
-            if unused and not session.count_of(mock)
-        ]
-        missed = [entry for entry in entries if unmatched and entry.asked.unmatched]
-        unread = [entry for entry in entries if invalid and entry.asked.is_invalid]
-        sentences = [unused_sentence(mock, entries) for _, mock in idle[:MOST_TOLD]]
-        sentences += [f"no mock answered {noted(one)}" for one in missed[:MOST_TOLD]]
-        sentences += [invalid_sentence(one) for one in unread[:MOST_TOLD]]
-        more = len(idle) + len(missed) + len(unread) - len(sentences)
-        if more:
-            sentences.append(f"and {more} more")
-        return Leftovers([mock_json(*one) for one in idle], missed, unread, sentences)
-
-    def forget(self) -> int:
-        """Empty the journal; how many requests there were."""
-        return self.journal.clear(self.session)
-
-    def watch(self) -> Feed:
-        """A feed of the requests that come and end from now on."""
-        return self.journal.watch(self.session)
-
-    # --- what a model server tells of itself ---
-
-    def set_metric(self, name: str, given: GivenGauge) -> str:
-        """Set a gauge or a counter of the session's model server, and give its whole name;
-        Unavailable for a name that is none, NoRoom if too many are set."""
-        full = metric_name(name)
-        state = self.mocks.session(self.session).state
-        with state.lock:
-            if len(state.gauges) >= MOST_GAUGES and (full, given.port) not in state.gauges:
-                raise NoRoom(400, f"{MOST_GAUGES} metrics are set", code="too_many_metrics")
-            state.gauges[full, given.port] = given.gauge
-        return full
-
-    def unset_metric(self, name: str) -> int:
-        """Have a metric as if it was never set, on all ports; on how many it was."""
-        full, count = metric_name(name), 0
-        for session in self.sessions():
-            with session.state.lock:
-                gone = [key for key in session.state.gauges if key[0] == full]
-                for key in gone:
-                    del session.state.gauges[key]
-            count += len(gone)
-        return count
-
-    # --- gates, and everything ---
-
-    def release(self, number: str, events: int = 1) -> None:
-        """Let events of a gated stream out, whatever its session; `number` is its request's id.
-        Unavailable if there is no such stream."""
-        entry = self.journal.find(number)
-        if not entry:
-            raise Unavailable(
-                f"no request {shown(number)} in the journal; "
-                "X-Mock-Request-Id of its answer says which it was",
-                "unknown_request",
-            )
-        if not entry.gate:
-            reason = 'has no gate; its mock needs "gate": true'
-            raise Unavailable(f"request {number} {reason}", "no_gate")
-        if entry.ended:
-            raise Unavailable(f"request {number} has ended: {entry.ended}", "no_gate")
-        entry.gate.release(events)
-
-    def reset(self) -> None:
-        """Forget requests, mocks that were added, how often mocks were used, and metrics that were
-        set; let gated streams run to their end."""
-        self.forget()
-        # The mocks of these streams are about to go; nobody will know which gates were left shut.
-        self.journal.open_gates(self.session)
-        for session in self.sessions():
-            session.reset()
-
-
-def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
-    """What is shown of a mock, with how often a session has used it."""
-    return {
-        "id": mock.id,
-        "name": mock.name,
-        "uses": session.count_of(mock),
-        "source": parse_json(utf8(mock.canonical)),
-    }
-
-
-def noted(entry: Entry) -> str:
-    """A request, and what was said of it."""
-    return f"{named(entry)}: {entry.asked.note}"
-
-
-def invalid_sentence(entry: Entry) -> str:
-    """A request that could not be read, or that its provider would have refused."""
-    broken = [one for one in entry.asked.violations if one.counts]
-    if not broken:
-        return f"could not read {noted(entry)}"
-    told = f"{named(entry)} breaks {broken[0].rule} at {broken[0].place}: {broken[0].message}"
-    if len(broken) > 1:
-        told += f" (and {len(broken) - 1} more)"
-    return told
-
-
-def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
-    """That a mock was never used, and why: a request that it matches was refused, or what differs
-    of the request that came nearest to it."""
-    place = f" ({mock.id})"
-    if mock.name == mock.place:
-        place = ""
-    told = f'mock "{mock.name}"{place} was never used'
-    for entry in reversed(entries[-LOOKED_AT:]):
-        asked = entry.asked
-        is_refused = asked.note and not asked.mock and not asked.unmatched
-        if is_refused and not asked.differences(mock.conditions):
-            return f"{told}; it matches {noted(entry)}"
-    near = near_requests(entries, mock.conditions, None)
-    if near:
-        told += f"; nearest was {near[0].sentence}"
-    return told
-
-
-# === control =================================================================
-# The control API: what tests see and steer, as a table that only translates.
-
-
-# RFC 9110, 15.5: 404 for what is not there, 409 for what is there in another state.
-STATUS = {
-    "unknown_mock": 404,
-    "unknown_request": 404,
-    "unknown_metric": 404,
-    "not_added": 409,
-    "no_gate": 409,
-    "no_single_value": 409,
-}
-# What the journal shows of requests is shown on the page: no other origin's script may run there.
-PAGE_HEADERS = (
-    ("Content-Type", "text/html; charset=utf-8"),
-    ("Cache-Control", "no-store"),
-    (
-        "Content-Security-Policy",
-        "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'",
-    ),
-)
-FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
-METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
-
-Reaction = Union[Response, Answered]
-Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
-
-
-class ControlRoute(NamedTuple):
-    """One thing that can be done: its template below /__mock__, who does it, and what it is.
-
-    What `is_long` goes through all requests or all mocks."""
-
-    template: str
-    action: Action
-    about: str
-    is_long: bool = False
-
-    @property
-    def method(self) -> str:
-        """GET and the like."""
-        return self.template.partition(" ")[0]
-
-    @property
-    def path(self) -> str:
-        """The path below /__mock__, with placeholders."""
-        return self.template.partition(" ")[2]
-
-
-YES_AND_NO = ("0", "1", "false", "true")  # of a query
-
-
-class Control:
-    """The control API under /__mock__/ (docs/control-api.md)."""
-
-    def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
-        self.mocks = mocks
-        self.journal = journal
-        self.settings = settings
-
-    def answering(self, request: Request) -> Work[Answered]:
-        """Work that gives the response to a control request; a refusal says what is wrong."""
-        try:
-            admit(request, self.settings)
-            route, params = control_route(request)
-            if route.is_long:
-                yield ASIDE
-            answer = route.action(self, ControlRequest(request, params))
-            if isinstance(answer, Generator):
-                answer = yield from answer
-        except Refused as refused:
-            return control_refusal(refused)
-        except Unavailable as error:
-            return control_refusal(Refused(STATUS[error.code], error.message, code=error.code))
-        except BadValue as error:
-            return control_refusal(Refused(400, str(error), code="bad_value"))
-        except BadMock as error:
-            return control_refusal(Refused(400, str(error), code="bad_mock"))
-        if isinstance(answer, Response):
-            return Answered(answer, control=True)
-        return answer
-
-    def operations(self, asked: ControlRequest) -> Operations:
-        """What can be done with the session that is meant."""
-        return Operations(self.mocks, self.journal, asked.session)
-
-    # --- what there is ---
-
-    def page(self, asked: ControlRequest) -> Response:
-        """The inspector."""
-        return Response(200, PAGE_HEADERS, utf8(INSPECTOR))
-
-    def health(self, asked: ControlRequest) -> Response:
-        """Version, uptime, mocks, problems."""
-        return control_response(
-            200,
-            {
-                # The mocks that were there before go on answering.
-                "status": "mocks not reloaded" if self.mocks.files.problems else "ok",
-                "version": __version__,
-                "uptime": round(self.journal.uptime(), 3),
-                "mocks": len(self.mocks.session(asked.request.session).in_order()),
-                "load_errors": self.mocks.files.problems,
-            },
-        )
-
-    def metrics(self, asked: ControlRequest) -> Response:
-        """Counts in Prometheus' text format, version 0.0.4."""
-        sessions = "Sessions, the nameless one among them."
-        families = (
-            Family("info", "gauge", "Version of the server.", [({"version": __version__}, 1)]),
-            gauge("uptime_seconds", "Seconds since the start.", round(self.journal.uptime(), 3)),
-            *self.journal.families(),
-            gauge("sessions", sessions, len(self.mocks.sessions)),
-            gauge("mocks", "Mocks from files.", len(self.mocks.from_files)),
-        )
-        text = "".join(family.text() for family in families)
-        return Response(200, METRICS_HEADERS, utf8(text))
-
-    def wire_plans(self, asked: ControlRequest) -> Response:
-        """The named plans with what they change."""
-        usual = Plan()
-        found = {}
-        for name, plan in WIRE_PLANS.items():
-            pairs = [(key, getattr(plan, key)) for key in PLAN_KEYS]
-            found[name] = {key: value for key, value in pairs if value != getattr(usual, key)}
-        return control_response(200, found)
-
-    def rules(self, asked: ControlRequest) -> Response:
-        """What each provider refuses, or one alone."""
-        wanted, found = asked.query("provider", "session").get("provider"), rules_json()
-        if not wanted.is_absent:
-            name = wanted.choice(list(dict.fromkeys(rule["provider"] for rule in found)))
-            found = [rule for rule in found if rule["provider"] == name]
-        return control_response(200, {"rules": found})
-
-    # --- the journal ---
-
-    def requests(self, asked: ControlRequest) -> Response:
-        """The journal."""
-        query = asked.query("unmatched", "limit", "mock", "session")
-        entries = self.operations(asked).entries()
-        # A query is text.
-        asked_for = query.get("unmatched").text("").lower() or "0"
-        if query.get("unmatched").replaced(asked_for).choice(YES_AND_NO) in ("1", "true"):
-            entries = [entry for entry in entries if entry.asked.unmatched]
-        mock = query.get("mock")
-        if not mock.is_absent:
-            entries = [entry for entry in entries if entry.asked.mock == mock.value]
-        limit = query.get("limit").whole(0, len(entries))
-        newest = entries[max(0, len(entries) - limit) :]
-        return control_response(200, {"requests": shown_entries(newest)})
-
-    def forget(self, asked: ControlRequest) -> Response:
-        """Empty the journal."""
-        return control_response(200, {"deleted": self.operations(asked).forget()})
-
-    def count(self, asked: ControlRequest) -> Response:
-        """How many requests match."""
-        body = asked.body("match", "ended")
-        wanted, ended = read_conditions(body), read_end(body.get("ended"))
-        return control_response(200, {"count": self.operations(asked).count(wanted, ended)})
-
-    def wait(self, asked: ControlRequest) -> Work[Response]:
-        """Requests that match, once there are enough."""
-        wait = read_wait(asked.body("match", "count", "ended", "timeout"))
-        operations = self.operations(asked)
-        waited = yield from operations.waiting(*wait)
-        if not waited.shortfall:
-            return control_response(200, {"requests": shown_entries(waited.entries)})
-        answer: Dict[str, Json] = {
-            "error": {"message": waited.shortfall, "code": "timeout"},
-            "matched": len(waited.entries),
-            "near_misses": [one.json() for one in waited.near],
-            "requests": shown_entries(operations.entries()[-20:]),
-        }
-        return control_response(408, answer)
-
-    def verify(self, asked: ControlRequest) -> Response:
-        """Whether all mocks were used and all requests answered by one, with what is left."""
-        wanted = read_verify(asked.body(*LOOKED_FOR))
-        left = self.operations(asked).leftovers(**wanted)
-        answer: Dict[str, Json] = {
-            "unused": left.unused,
-            "unmatched": shown_entries(left.unmatched),
-            "invalid": shown_entries(left.invalid),
-        }
-        if not left.sentences:
-            return control_response(200, answer)
-        error = {"message": "; ".join(left.sentences), "code": "not_verified"}
-        return control_response(409, {"error": error, **answer})
-
-    def release(self, asked: ControlRequest) -> Response:
-        """Let events of a gated stream out."""
-        events = asked.body("events").get("events").whole(1, 1)
-        self.operations(asked).release(asked.params["id"], events)
-        return control_response(200, {"released": events})
-
-    def live(self, asked: ControlRequest) -> Answered:
-        """An event when a request comes and one when it has ended."""
-        feed = self.operations(asked).watch()
-        # Not compressed: curl and EventSource are to show each event when it happens.
-        response = Response(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
-        return Answered(response, feed=feed, control=True)
-
-    # --- mocks ---
-
-    def mocks_loaded(self, asked: ControlRequest) -> Response:
-        """All mocks, in matching order."""
-        return control_response(200, {"mocks": self.operations(asked).mocks_json()})
-
-    def add(self, asked: ControlRequest) -> Response:
-        """Add mocks."""
-        value = asked.json()
-        one_session(asked, "mocks are added to")
-        specs = value if isinstance(value, list) else [value]
-        ids = [mock.id for mock in self.operations(asked).add(specs)]
-        return control_response(201, {"ids": ids})
-
-    def remove_all(self, asked: ControlRequest) -> Response:
-        """Remove all that were added at run time."""
-        return control_response(200, {"deleted": self.operations(asked).remove_all()})
-
-    def remove(self, asked: ControlRequest) -> Response:
-        """Remove one of them."""
-        self.operations(asked).remove(asked.params["id"])
-        return control_response(200, {"deleted": 1})
-
-    def set_metric(self, asked: ControlRequest) -> Response:
-        """Set what the model server of a session tells of itself."""
-        one_session(asked, "metrics belong to")
-        given = read_gauge(asked.body("value", "labels", "port"), self.mocks.ports)
-        name = self.operations(asked).set_metric(asked.params["name"], given)
-        return control_response(200, {"name": name, "value": given.gauge.value})
-
-    def unset_metric(self, asked: ControlRequest) -> Response:
-        """Have it told as before it was set."""
-        return control_response(
-            200, {"deleted": self.operations(asked).unset_metric(asked.params["name"])}
-        )
-
-    def reset(self, asked: ControlRequest) -> Response:
-        """Forget what a session, or for `*` every one, has gathered."""
-        self.operations(asked).reset()
-        return control_response(200, {"reset": asked.session or None})
-
-    ROUTES: Tuple[ControlRoute, ...] = (
-        ControlRoute("GET /", page, "the inspector, a live view for people"),
-        ControlRoute("GET /health", health, "version, uptime, mocks, problems with mock files"),
-        ControlRoute(
-            "GET /requests",
-            requests,
-            "the journal, newest last; `?unmatched=1`, `?limit=N`, `?mock=NAME`",
-            is_long=True,
-        ),
-        ControlRoute("DELETE /requests", forget, "empty the journal"),
-        ControlRoute(
-            "POST /requests/count", count, '`{"match", "ended"}` → `{"count"}`', is_long=True
-        ),
-        ControlRoute(
-            "POST /requests/wait",
-            wait,
-            '`{"match", "count", "ended", "timeout"}` → those requests, as soon as they are there; '
-            "else 408 with what differed",
-            is_long=True,
-        ),
-        ControlRoute("POST /requests/{id}/release", release, '`{"events"}`: let gated events out'),
-        ControlRoute("GET /requests/live", live, "the journal as an event stream"),
-        ControlRoute(
-            "GET /mocks",
-            mocks_loaded,
-            "what is loaded, in matching order, with use counts",
-            is_long=True,
-        ),
-        ControlRoute(
-            "POST /mocks", add, "add one mock or an array of them → 201 with ids", is_long=True
-        ),
-        ControlRoute("DELETE /mocks", remove_all, "remove those added at run time"),
-        ControlRoute("DELETE /mocks/{id}", remove, "remove one of them"),
-        ControlRoute(
-            "POST /verify",
-            verify,
-            '`{"unused", "unmatched", "invalid"}` → 200, or 409 with the mocks that were never '
-            "used and the requests that no mock answered",
-            is_long=True,
-        ),
-        ControlRoute(
-            "POST /reset",
-            reset,
-            "forget journal, run-time mocks, how often mocks were used, metrics that were set, and "
-            "stored responses",
-        ),
-        ControlRoute("GET /metrics", metrics, "counts for Prometheus"),
-        ControlRoute(
-            "PUT /metrics/{name}",
-            set_metric,
-            '`{"value", "labels", "port"}`: set a metric of the model server, on its `/metrics`',
-        ),
-        ControlRoute("DELETE /metrics/{name}", unset_metric, "have it as before it was set"),
-        ControlRoute(
-            "GET /wire-plans",
-            wire_plans,
-            "the named wire plans, so that a test can loop over them",
-        ),
-        ControlRoute("GET /rules", rules, "what each provider refuses: the rules of `--strict`"),
-    )
-
-
-def one_session(asked: ControlRequest, what: str) -> None:
-    """Refuse what would go to all sessions, which would mean those, too, that begin later."""
-    if asked.session == EVERY_SESSION:
-        raise Refused(400, f"{what} one session, not to *", code="bad_session")
-
-
-def shown_entries(entries: List[Entry]) -> List[Json]:
-    """Entries as JSON."""
-    return [entry.json() for entry in entries]
-
-
-@functools.lru_cache(maxsize=None)
-def control_paths() -> Tuple[Tuple[Pattern[str], Mapping[str, ControlRoute]], ...]:
-    """The paths below /__mock__, compiled when they are first needed; their routes by method."""
-    # By path first, so that a wrong method can be told from a wrong path.
-    by_path: Dict[str, Dict[str, ControlRoute]] = {}
-    for route in Control.ROUTES:
-        by_path.setdefault(route.path, {})[route.method] = route
-    return tuple((re.compile(pattern_of(path)), routes) for path, routes in by_path.items())
-
-
-def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
-    """The route that a request takes, and the placeholders of its path."""
-    path = request.path[len(CONTROL_PREFIX) :]
-    method = request.method
-    if method == "HEAD":  # RFC 9110, 9.3.2: what GET answers; its body is left out at the end
-        method = "GET"
-    if not path and method == "GET":  # relative links need the slash
-        raise Refused(
-            308,
-            "the inspector is at /__mock__/",
-            headers=(("Location", CONTROL_PREFIX + "/"),),
-            code="moved",
-        )
-    for pattern, routes in control_paths():
-        match = pattern.fullmatch(path)
-        if not match:
-            continue
-        if method in routes:
-            params = {name: unquote(text) for name, text in match.groupdict().items()}
-            return routes[method], params
-        allowed = ", ".join(sorted(routes))
-        # RFC 9110, 15.5.6: a 405 says in Allow what would do.
-        raise Refused(
-            405,
-            f"{request.path} takes {allowed}, not {request.method}{below(path, method)}",
-            headers=(("Allow", allowed),),
-            code="method_not_allowed",
-        )
-    known = {shown_path(route, path) for route in Control.ROUTES}
-    raise Refused(
-        404,
-        f"unknown control path {shown(request.path)}; {nearest(request.path, known)}",
-        code="unknown_path",
-    )
-
-
-def shown_path(route: ControlRoute, path: str = "") -> str:
-    """The path of a route as people read it; with what a request has in place of a placeholder, of
-    an equally long path, which then is the nearer one."""
-    pieces, given = route.path.split("/"), path.split("/")
-    for at, piece in enumerate(pieces):
-        if piece.startswith("{"):
-            pieces[at] = piece[1:-1].upper()
-        if piece.startswith("{") and len(given) == len(pieces) and given[at]:
-            pieces[at] = shown(given[at])[1:-1]
-    return CONTROL_PREFIX + "/".join(pieces)
-
-
-def below(path: str, method: str) -> str:
-    """What is said of a method that a path does not take, but others that begin with it."""
-    others = [
-        shown_path(route)
-        for route in Control.ROUTES
-        if route.method == method and route.path.startswith(path.rstrip("/") + "/")
-    ]
-    return f"; {method} is of {', '.join(others)}" if others else ""
-
-
-# === guard ===================================================================
-# Guard: whether a credential is one of those that the server was given, or has issued.
-
-
-HOLDER = "bedrock"  # of AWS's credentials
-# Recorded of other services of AWS.
-UNKNOWN_KEY = Failure(
-    403, "The security token included in the request is invalid.", "UnrecognizedClientException"
-)
-EXPIRED_KEY = Failure(
-    403, "The security token included in the request is expired", "ExpiredTokenException"
-)
-SHORT_TERM = "bedrock-api-key-"  # how a key of Bedrock begins that holds for hours
-NONE = "none"  # what the journal says of a request without a credential
-GOOGLE_TOKEN = "ya29."  # how Google's tokens begin, and no key of its
-
-
-@record
-class Checked:
-    """What is found of a credential: what the journal says, and what the provider, if it is not
-    right; `is_lasting` tells whether an equal request will always have the same."""
-
-    auth: str
-    failure: Optional[Failure] = None
-    is_lasting: bool = True
-
-    @property
-    def note(self) -> str:
-        """The same for the log."""
-        return "no credential" if self.auth == NONE else self.auth
-
-
-def holder_of(wire: WireFormat) -> str:
-    """Whose credential an API wants."""
-    if wire.key_holder or wire.provider != DIALECTS[0]:
-        return wire.key_holder or wire.provider
-    return wire.dialect or wire.provider
-
-
-class Guard:
-    """What is right, for those whose credentials are checked."""
-
-    def __init__(self, given: Sequence[str], issuer: Issuer) -> None:
-        self.issuer = issuer
-        self.keys: Dict[str, List[str]] = {}  # by whose they are
-        self.pairs: List[Sequence[str]] = []  # access keys of AWS, and their secrets
-        for one in map(GivenCredential, given):
-            keys = self.keys.setdefault(one.holder, [])
-            if one.holder == HOLDER and ":" in one.key:
-                self.pairs.append(one.key.split(":"))
-            else:
-                keys.append(one.key)
-
-    def finding(self, wire: WireFormat, request: Request) -> Optional[Checked]:
-        """What is found of a request's credential; None where nothing is checked."""
-        holder = holder_of(wire)
-        if holder not in self.keys:
-            return None
-        if wire.signed_for and is_signed(request):
-            return self.of_signature(wire, request)
-        if not wire.credentials:
-            return None
-        place, key = wire.presented(request)
-        if not key:
-            return missing(wire, request)
-        is_right = False
-        for known in self.keys[holder]:  # all of them, whichever is right
-            is_right |= hmac.compare_digest(utf8(known), utf8(key))
-        if is_right:
-            return of_right_key(wire, place, key)
-        if holder == HOLDER:  # a session's token is no bearer token
-            if key.startswith(SHORT_TERM):
-                return self.of_signed_url(wire, place, key)
-        elif place == "authorization" and holder in ISSUERS:
-            claims = self.issuer.claims(holder, key)
-            if claims:
-                return self.of_token(wire, place, int(claims["exp"]))
-        why = f"wrong: {place} has none that --credential names for {holder}"
-        others = [other for other, keys in self.keys.items() if key in keys]
-        if others:  # a gateway that mixes up its upstreams
-            why += f", but that of {others[0]}"
-        return Checked(why, wire.wrong_key(place))
-
-    def of_token(self, wire: WireFormat, place: str, expires: int) -> Checked:
-        """What is found of a token that the server has issued."""
-        if self.issuer.now() < expires:
-            return Checked(f"right: issued until {rfc3339(expires)}Z", is_lasting=False)
-        why = f"wrong: expired at {rfc3339(expires)}Z"
-        return Checked(why, wire.wrong_key(place, has_expired=True), is_lasting=False)
-
-    def of_signature(self, wire: WireFormat, request: Request) -> Checked:
-        """What is found of a signature."""
-        try:
-            check_signature(request, wire.signed_for, self.issuer.now(), self.secrets_of)
-        except BadSignature as bad:
-            said = wire.badly_signed(bad.failure)
-            return Checked(f"wrong: {bad.why}", said, is_lasting=False)
-        return Checked("right", is_lasting=False)
-
-    def of_signed_url(self, wire: WireFormat, place: str, key: str) -> Checked:
-        """What is found of a short-term key of Bedrock."""
-        try:
-            check_signature(behind_key(key), HOLDER, self.issuer.now(), self.secrets_of)
-        except BadSignature as bad:
-            why = f"wrong: of the URL in the key, {bad.why}"
-            return Checked(why, wire.wrong_key(place), is_lasting=False)
-        return Checked("right", is_lasting=False)
-
-    def secrets_of(self, access: str, token: str) -> Sequence[str]:
-        """The secrets of an access key, if there is a session with its token.
-
-        BadSignature if they belong to nobody, or have expired."""
-        if not token:
-            found = [
-                secret
-                for known, secret in self.pairs
-                if hmac.compare_digest(utf8(known), utf8(access))
-            ]
-            if not found:
-                raise BadSignature(
-                    UNKNOWN_KEY, f"no access key that --credential names for {HOLDER}"
-                )
-            return found
-        secret = self.issuer.aws_secret(access, token)
-        claims = self.issuer.claims("aws", token)
-        if not secret or not claims:
-            raise BadSignature(
-                UNKNOWN_KEY, "a session token that was not issued with its access key"
-            )
-        if self.issuer.now() >= claims["exp"]:
-            raise BadSignature(EXPIRED_KEY, f"expired at {rfc3339(claims['exp'])}Z")
-        return [secret]
-
-
-def behind_key(key: str) -> Request:
-    """The request that a short-term key of Bedrock stands for, which was signed as a URL."""
-    url = from_base64(key[len(SHORT_TERM) :])
-    host, _, rest = url.partition("/")
-    # What is signed has no version, which is put behind it (AWS's token generator).
-    target = "/" + rest.replace("&Version=1", "")
-    query = parse_target(target)[1]
-    # Without it there is nothing that could be signed.
-    query.setdefault("X-Amz-Signature", "")
-    lines = f"host:{host}\r\n".encode("utf-8", "replace")
-    return Request("POST", "/", query, raw=AsSent(target, lines))
-
-
-def from_base64(text: str) -> str:
-    """The text that Base64 stands for; nothing, if it is none."""
-    try:
-        return base64.b64decode(text).decode("ascii")
-    except ValueError:  # binascii.Error is one, as is what no ASCII has
-        return ""
-
-
-def of_right_key(wire: WireFormat, place: str, key: str) -> Checked:
-    """What is found of a key that is right, if it stands where it may."""
-    if place != "authorization" or wire.has_bearer_keys or key.startswith(GOOGLE_TOKEN):
-        return Checked("right")
-    why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
-    return Checked(why, wire.wrong_key(place))
-
-
-def missing(wire: WireFormat, request: Request) -> Checked:
-    """What is found where there is no credential, or none that can be one."""
-    failure = wire.unauthorized(request)
-    given = request.headers.get("authorization", "").strip().lower()
-    if "authorization" not in wire.credentials or given in ("", *wire.schemes):
-        return Checked(NONE, failure)
-    return Checked(f"wrong: Authorization has not the scheme {' or '.join(wire.schemes)}", failure)
-
-
-# === writing =================================================================
-# An outcome in the bytes of its provider, whole or streamed as the call asks.  Pure.
-
-
-AHEAD = 128 * 1024  # bytes of a stream that are made before it begins
-LONGEST_READ = 1024 * 1024  # bytes of an event that are read between two others' turns
-EMPTY_FRAME = 256  # bytes that it takes to make even an empty event
-# What one request may have repeated: the most numbers that OpenAI's models answer with, and text.
-MOST_NUMBERS = MOST_INPUTS * 3072
-MOST_REPEATED = 32 * 1024 * 1024
-DONE = "[DONE]"  # the data of the last event, where a provider has one for that
-NamedValue = Tuple[str, Json]  # a name and a value, text that is no JSON, or bytes of JSON
-NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
-
-
-def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
-    """The frames in a tuple, if they are no more than AHEAD bytes; else those and, as they are
-    asked for, the others."""
-    rest = iter(frames)
-    begun: List[Frame] = []
-    size = 0
-    for frame in rest:
-        if isinstance(frame, Breath):
-            continue  # it is made at once, and may be no event of what is kept
-        begun.append(frame)
-        # With what it takes itself: a stream of empty events is bounded, too.
-        size += EMPTY_FRAME
-        if isinstance(frame, bytes):
-            size += len(frame)
-        if size > AHEAD:
-            return itertools.chain(begun, rest)
-    return tuple(begun)
-
-
-def respond(
-    wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
-) -> Response:
-    """An outcome in the provider's bytes, its content broken if that is what its fault does."""
-    intact = written(wire, call, outcome, status, delivery)
-    response: Response = broken(delivery.fault, "content", intact, wire.framing(call).tear)
-    return response
-
-
-def written(
-    wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
-) -> Response:
-    """An outcome in the provider's bytes."""
-    outcome, status = settled(wire, call, outcome, status)
-    if isinstance(outcome, Failure):
-        return failed(wire, call, wire.completed(call, outcome), delivery)
-    if isinstance(outcome, Broken):
-        return streamed(wire, call, outcome, status, delivery)
-    if isinstance(outcome, Reply):
-        check_repeats(wire, call, outcome)
-        if call.stream:
-            return streamed(wire, call, outcome, status, delivery)
-        value = wire.whole(call, outcome)
-        if outcome.extra:
-            value = wire.extended(call, value, outcome.extra)
-        body, kind = wire.encode(value), wire.whole_type(call)
-        headers = (*wire.headers(call, False, status), *wire.usage_headers(outcome))
-        return whole_response(kind, headers, body, status, delivery)
-    if isinstance(outcome, Raw):
-        usual: Headers = ()
-        if status not in NO_BODY:
-            usual = (("Content-Type", "text/plain"),)
-        headers = laid_over(usual, delivery.headers)
-        may_gzip = not is_packed(content_type_in(headers))
-        return Response(status, headers, outcome.body, may_gzip=may_gzip, delivery=delivery)
-    if outcome.has_events and goes_streamed(wire, call, outcome):
-        return streamed(wire, call, outcome, status, delivery)
-    return recorded_whole(wire, call, outcome, status, delivery)
-
-
-def settled(wire: WireFormat, call: Call, outcome: Outcome, status: int) -> Tuple[Outcome, int]:
-    """What comes of an outcome and its status, as this call asks for it."""
-    # A whole answer can't break off in the middle: the error is all of it.
-    if isinstance(outcome, Broken) and not goes_streamed(wire, call, outcome.content):
-        outcome = outcome.failure
-    if isinstance(outcome, Failure) and is_filtered_answer(wire, outcome):
-        # Most providers say so in a finish reason (wire formats, 5.8).
-        usage = Usage(estimate(call.prompt), 1)
-        return Reply((), "content_filter", usage, call.model), 200
-    return outcome, status
-
-
-def goes_streamed(wire: WireFormat, call: Call, content: Union[Reply, Recorded]) -> bool:
-    """Whether an answer that can go out as a stream does: its request wants one or, on a path of no
-    provider, where nobody knows what that looks like, it is all that there is."""
-    if call.stream or wire.operation != OTHER:
-        return call.stream
-    return isinstance(content, Recorded) and content.has_events and not content.has_body
-
-
-def check_repeats(wire: WireFormat, call: Call, reply: Reply) -> None:
-    """Refuse an answer that says one thing so often that to write it would stop everybody else: a
-    vector for each input, a text for each choice."""
-    size, most, what = 0, MOST_NUMBERS, f"numbers in {len(call.inputs)} vectors"
-    times = wire.tellings(call)
-    for part in reply.parts:
-        if isinstance(part, Embedding):
-            size = sum(len(part.of(index)) for index in range(len(call.inputs)))
-        elif times > 1:
-            most, what = MOST_REPEATED, f"characters, its text {times} times"
-            size += times * len(told_text(part))
-    if size > most:
-        message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
-        raise Refused(400, message, code="answer_too_large")
-
-
-def is_filtered_answer(wire: WireFormat, failure: Failure) -> bool:
-    """Whether a provider says this error as an answer that its filter has stopped, with status
-    200."""
-    if failure.kind != "content_filter" or failure.status:
-        return False
-    return failure.kind not in wire.errors and Text in wire.speaks
-
-
-def recorded_whole(
-    wire: WireFormat, call: Call, recorded: Recorded, status: int, delivery: Delivery
-) -> Response:
-    """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
-    file."""
-    if recorded.whole:
-        original = recorded.whole
-        may_gzip = not is_packed(content_type_in(original.headers))
-        return replayed(original, original.frames, delivery, may_gzip)
-    data = recorded.body
-    if not isinstance(data, bytes):
-        data = wire.encode(data)
-    body, twin = wire.adapted(call, data), None
-    # `adapted` gives the same object back where there was nothing to change.
-    if body is data:
-        twin = recorded.twin
-    headers = wire.headers(call, False, status)
-    return whole_response(wire.json_type, headers, body, status, delivery, twin)
-
-
-def replayed(
-    original: Original, frames: Optional[Iterable[Frame]], delivery: Delivery, may_gzip: bool
-) -> Response:
-    """An answer with its own head, over which the mock's own headers go."""
-    headers = laid_over(original.headers, delivery.headers)
-    # They go before the server's own, as those of a mock do.
-    delivery = replace(delivery, headers=(*original.headers, *delivery.headers))
-    if original.is_coded:  # a request may bring along how it wants its answer to travel
-        plan = replace(delivery.plan, gzip="")
-        delivery = replace(delivery, gzip="never", plan=plan)
-    return Response(
-        original.status,
-        headers,
-        original.body,
-        frames=frames,
-        may_gzip=may_gzip,
-        delivery=delivery,
-    )
-
-
-def streamed(
-    wire: WireFormat,
-    call: Call,
-    outcome: Union[Reply, Recorded, Broken],
-    status: int,
-    delivery: Delivery,
-) -> Response:
-    """A stream with the provider's headers."""
-    framing, stream_type = wire.framing(call), wire.stream_type
-    content = outcome.content if isinstance(outcome, Broken) else outcome
-    if isinstance(content, Recorded) and content.stream:
-        return replayed_stream(wire, call, outcome, content.stream, delivery)
-    if wire.operation == OTHER and isinstance(content, Recorded) and content.kind:
-        framing, stream_type = TEXT_FRAMINGS[content.kind]
-    # A JSON array is a JSON body, in its headers too (wire formats, 7).
-    content_type = stream_type if framing.streams else wire.json_type
-    headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
-    # Byte for byte only in the framing that the text is in; else its values are framed anew, as
-    # they are where an error must come before the bracket that ends an array.
-    may_break = framing.streams or not isinstance(outcome, Broken)
-    frames: Iterable[bytes]
-    if isinstance(content, Recorded) and content.kind == framing.title and may_break:
-        frames = recorded_frames(wire, call, outcome, content.frames, framing)
-    else:
-        frames = framing.stream(events_of_outcome(wire, call, outcome, content))
-    if isinstance(framing, SSE):
-        frames = relined(frames, delivery.plan)
-    return Response(
-        status,
-        laid_over(headers, delivery.headers),
-        frames=frames,
-        may_gzip=framing.negotiated,
-        delivery=delivery,
-        ping=ping_of(wire, framing, delivery),
-        is_piece=piece_of(wire, framing, delivery),
-    )
-
-
-def replayed_stream(
-    wire: WireFormat,
-    call: Call,
-    outcome: Union[Reply, Recorded, Broken],
-    original: Original,
-    delivery: Delivery,
-) -> Response:
-    """The stream of a transcript, in its own pieces."""
-    framing, frames = wire.framing(call), original.frames
-    if frames is None:
-        return replayed(original, None, delivery, True)
-    told = piece_of(wire, framing, delivery)
-    by_pieces = isinstance(outcome, Broken) and outcome.after.pieces
-    needs_events = relines(delivery.plan) or delivery.keepalive or told is not bool or by_pieces
-    if needs_events and not original.is_coded:
-        # A chunk may end in the middle of a line.
-        frames = tuple(TEXT_CUTS[framing.title](b"".join(frames)))
-    frames = tuple(recorded_frames(wire, call, outcome, frames, framing))
-    made = replayed(original, frames, delivery, framing.negotiated)
-    if original.is_coded:  # there is no room in it
-        return made
-    if isinstance(framing, SSE):
-        made = replace(made, frames=relined(frames, delivery.plan))
-    return replace(made, ping=ping_of(wire, framing, delivery), is_piece=told)
-
-
-def ping_of(wire: WireFormat, framing: Framing, delivery: Delivery) -> bytes:
-    """What keeps a stream alive, as its plan writes it; nothing where it is not to be."""
-    if not delivery.keepalive or not isinstance(framing, SSE):
-        return b""
-    ping = wire.ping
-    if delivery.keepalive.comment is not None:
-        ping = comment(delivery.keepalive.comment, utf8(framing.eol))
-    return relined_event(ping, replace(delivery.plan, comments=None))
-
-
-def piece_of(wire: WireFormat, framing: Framing, delivery: Delivery) -> Callable[[bytes], bool]:
-    """What tells whether a frame holds a piece of content, if anything is counted by them."""
-    gate, fault = delivery.gate, delivery.fault
-    if (gate and gate.pieces) or (fault and fault.after and fault.after.pieces):
-        return functools.partial(is_piece, wire, framing)
-    return bool
-
-
-def is_piece(wire: WireFormat, framing: Framing, frame: bytes) -> bool:
-    """Whether a frame holds a piece of content; of a very long one it is not looked for."""
-    if len(frame) > LONGEST_READ:
-        return True
-    return wire.is_content(*framing.decoded(frame))
-
-
-def recorded_frames(
-    wire: WireFormat,
-    call: Call,
-    outcome: Union[Reply, Recorded, Broken],
-    frames: Tuple[bytes, ...],
-    framing: Framing,
-) -> Iterable[bytes]:
-    """A recorded stream byte for byte, as far as it goes."""
-    if not isinstance(outcome, Broken):
-        return frames
-    honest = itertools.takewhile(lambda frame: SSE.data(frame) != DONE, frames)
-    begun = tuple(until(honest, outcome.after, functools.partial(is_piece, wire, framing)))
-    return (*begun, *framing.stream(interruption(wire, call, outcome, len(begun))))
-
-
-def events_of_outcome(
-    wire: WireFormat,
-    call: Call,
-    outcome: Union[Reply, Recorded, Broken],
-    content: Union[Reply, Recorded],
-) -> Iterator[Tuple[str, Json]]:
-    """The events of a stream, and the error that breaks it off."""
-    if isinstance(content, Reply):
-        events = wire.events(call, content)
-        if content.extra:
-            events = with_extra(events, wire.places, content.extra)
-    else:
-        events = wire.recorded_events(values_of(content))
-    if not isinstance(outcome, Broken):
-        return events
-    honest = itertools.takewhile(lambda event: not is_done(event), events)
-    begun = tuple(until(honest, outcome.after, functools.partial(says_something, wire)))
-    return itertools.chain(begun, interruption(wire, call, outcome, len(begun)))
-
-
-def is_done(event: NamedValue) -> bool:
-    """Whether an event says that nothing follows: no client reads an error behind it."""
-    value = event[1]
-    return isinstance(value, str) and value == DONE
-
-
-def says_something(wire: WireFormat, event: NamedValue) -> bool:
-    """Whether an event holds a piece of content, however far it was laid out already."""
-    name, value = event
-    if isinstance(value, bytes):
-        value = value.decode()
-    if isinstance(value, str):
-        value = read_data(value)
-    return wire.is_content(name, value)
-
-
-def interruption(
-    wire: WireFormat, call: Call, outcome: Broken, events: int
-) -> Iterator[Tuple[str, Json]]:
-    """The events that break a stream off after so many."""
-    failure = wire.completed(call, outcome.failure)
-    if isinstance(outcome.content, Reply):
-        return wire.broken_off(call, outcome.content, failure, events)
-    return wire.interruption(call, failure, events)
-
-
-def whole_response(
-    kind: str,
-    headers: Headers,
-    body: bytes,
-    status: int,
-    delivery: Delivery,
-    twin: Optional[bytes] = None,
-) -> Response:
-    """A whole body of this type with the provider's headers."""
-    headers = laid_over((("Content-Type", kind), *headers), delivery.headers)
-    may_gzip = not is_packed(kind)
-    return Response(status, headers, body, twin=twin, may_gzip=may_gzip, delivery=delivery)
-
-
-def failed(
-    wire: WireFormat,
-    call: Call,
-    failure: Failure,
-    delivery: Delivery,
-    more: Mapping[str, Json] = NOTHING_MORE,
-) -> Response:
-    """An error in the provider's shape, with `more` members beside its own."""
-    body, headers = wire.failed(call, failure, more)
-    headers = (*headers, *wire.headers(call, False, failure.status))
-    status = failure.sent_as or failure.status
-    return Response(status, laid_over(headers, delivery.headers), body, delivery=delivery)
-
-
-def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> Headers:
-    """Headers with others in place of those of the same name; None leaves one out."""
-    if not over:
-        return headers
-    names = {name.lower() for name, _ in over}
-    kept = [header for header in headers if header[0].lower() not in names]
-    given = [(name, value) for name, value in over if value is not None]
-    return (*kept, *given)
-
-
-def own_failure(wire: WireFormat, refused: Refused) -> Failure:
-    """An error of the server itself.  Its code is a word, which not every provider's clients read:
-    OpenRouter's SDK wants a number (verified)."""
-    code = None if wire.has_status else refused.code
-    return Failure(refused.status, refused.message, code=code, param=refused.param)
-
-
-# === judging =================================================================
-# A request held against the rules of its provider, and the answer where that refuses it.
-
-
-def judged(
-    wire: WireFormat, call: Call, body: Json, strict: Union[bool, str], state: Optional[State]
-) -> Tuple[Call, bool]:
-    """A call with what its body breaks of its provider's rules, and whether that is all there is to
-    say of an equal one; `strict` is as in Settings."""
-    broken, asks_state = violations_of(wire, call, body, strict == ALL, state)
-    if broken:
-        call = replace(call, violations=broken)
-    return call, not asks_state
-
-
-def against_rules(
-    wire: WireFormat, call: Call, delivery: Delivery, is_repeatable: bool = True
-) -> Answered:
-    """The provider's own refusal of a call that breaks its rules."""
-    failure = refusal(wire, call.violations)
-    response = failed(wire, call, failure, delivery)
-    note = f"refused by {that_count(call.violations)[0].rule}"
-    return Answered(response, call, note=note, wire=wire, is_repeatable=is_repeatable)
-
-
-# === memory ==================================================================
-# Answers to requests that came before.  Touches nothing.
-
-
-MEMORY_ROOM = 8 * 1024 * 1024  # bytes of memory that answers of all sessions may take
-ANSWER_ROOM = 1024 * 1024  # and one of them
-PAIR_ROOM = 300  # about what the objects of a query parameter take
-OBJECT_ROOM = 2048  # about what the objects of an answer take
-SEEN_MOST = 8192  # requests of which it is known that they came once
-
-
-class NotedHeaders(Mapping[str, str]):
-    """Headers that note which of them were asked for, there or not."""
-
-    __slots__ = ("known", "noted")
-
-    def __init__(self, known: Mapping[str, str]) -> None:
-        self.known = known
-        self.noted: Set[str] = set()
-
-    def __getitem__(self, name: str) -> str:
-        self.noted.add(name)
-        return self.known[name]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """A header's value, or the default."""
-        self.noted.add(name)
-        return self.known.get(name, default)
-
-    def __contains__(self, name: object) -> bool:
-        self.noted.add(str(name))
-        return name in self.known
-
-    def __iter__(self) -> Iterator[str]:
-        self.noted.update(self.known)
-        return iter(self.known)
-
-    def __len__(self) -> int:
-        return len(self.known)
-
-
-# All of a request that its answer depends on: method, path, port, session, body, query, names of
-# the headers that were asked for, and their values.  A plain tuple: one is made for every request.
-Names = Tuple[str, ...]
-Query = Tuple[Tuple[str, str], ...]
-Key = Tuple[str, str, int, str, bytes, Query, Names, Tuple[Optional[str], ...]]
-
-
-def key_of(request: Request, names: Names) -> Key:
-    """The key of a request whose answer depends on the headers with these names."""
-    headers = request.headers
-    values = tuple([headers.get(name) for name in names])
-    query = tuple(request.query.items())
-    session, body = request.session, request.body
-    return request.method, request.path, request.port, session, body, query, names, values
-
-
-def key_size(key: Key) -> int:
-    """About how many bytes of memory a key takes."""
-    _, path, _, session, body, query, _, headers = key
-    size = OBJECT_ROOM + len(path) + len(session) + len(body)
-    size += sum(PAIR_ROOM + len(name) + len(value) for name, value in query)
-    return size + sum(len(value) for value in headers if value)
-
-
-def answer_size(request: Request, answered: Answered) -> int:
-    """About how many bytes of memory an answer takes, with what was read of its request."""
-    response, call = answered.response, answered.call
-    size = len(response.body)
-    if isinstance(response.frames, tuple):
-        size += sum(map(frame_size, response.frames))
-    if call and call.was_read:
-        size += body_size(request.body, call.body, call)
-    return size + told_size(answered, call.violations if call else ())
-
-
-def without_request(answered: Answered) -> Answered:
-    """An answer without the head of its request, of which the key has all that matters."""
-    call = answered.call
-    if not call:
-        return answered
-    bare = call.request.with_headers({})
-    return replace(answered, call=replace(call, request=bare))
-
-
-class CameBefore:
-    """Which of many things came before, as far as a bounded memory knows: a thing is kept only when
-    it comes again."""
-
-    def __init__(self) -> None:
-        self.marks: Set[int] = set()
-
-    def has(self, thing: Hashable) -> bool:
-        """Whether it came before; from now on it did."""
-        mark = hash(thing)
-        if mark in self.marks:
-            return True
-        if len(self.marks) >= SEEN_MOST:
-            self.marks.clear()
-        self.marks.add(mark)
-        return False
-
-
-def written_out(answered: Answered) -> Answered:
-    """An answer whose stream is made now, as far as that takes no time worth mentioning."""
-    frames = answered.response.frames
-    if frames is None or isinstance(frames, tuple) or answered.feed:
-        return answered
-    return replace(answered, response=replace(answered.response, frames=ahead(frames)))
-
-
-class Memory:
-    """Answers to requests that came before, for as long as the mocks stay the same.
-
-    An answer depends on nothing but those, the settings and the request, so that an equal request
-    need not be read, matched and written out again.  Which headers it depends on is not declared
-    anywhere: those that were asked for while it was made are part of the key of all answers on its
-    path.  Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
-
-    def __init__(self, room: int = MEMORY_ROOM) -> None:
-        self.room = room
-        self.lock = threading.Lock()
-        self.seen = CameBefore()
-        self.forget(0)
-
-    def forget(self, generation: int) -> None:
-        """Start over, with mocks of this generation."""
-        self.generation = generation
-        self.used = 0
-        self.answers: Dict[Key, Answered] = {}
-        self.header_names: Dict[Tuple[str, str], Names] = {}  # noted, by method and path
-
-    def key(self, request: Request, generation: int) -> Key:
-        """The key of a request, as far as is known what its answer depends on."""
-        if self.generation != generation:
-            with self.lock:
-                self.forget(generation)
-        names = self.header_names.get((request.method, request.path), ())
-        return key_of(request, names)
-
-    def keep(self, request: Request, generation: int, noted: Set[str], answered: Answered) -> None:
-        """Remember an answer, if it can be."""
-        if not answered.is_lasting:
-            return
-        size = answer_size(request, answered)
-        with self.lock:
-            if generation == self.generation:  # else it was made with mocks that are gone
-                self.put(request, noted, without_request(answered), size)
-
-    def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
-        """Remember an answer of `size` bytes; for who holds the lock."""
-        place = request.method, request.path
-        known = self.header_names.get(place, ())
-        # The key is made of these names, whatever another thread makes of them meanwhile, and what
-        # was remembered without the new ones is not found any more.
-        names = (*known, *sorted(noted.difference(known)))
-        key = key_of(request, names)
-        size += key_size(key)
-        if size > min(ANSWER_ROOM, self.room):
-            return
-        if self.used + size > self.room:
-            self.forget(self.generation)
-        self.header_names[place] = names
-        self.answers[key] = answered
-        self.used += size
 
 
 # === bodies ==================================================================
@@ -39164,445 +38370,6 @@ def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody
     if int(length):
         return SizedBody(int(length))
     return None
-
-
-# === recording/incoming ======================================================
-# An upstream's answer from bytes, fed in any pieces.  Knows no socket and no clock.
-
-
-HEAD_END = re.compile(rb"\r?\n\r?\n")
-ANSWER_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: .*)?")
-MORE_THAN_A_CHUNK = 1 << 64  # more than a chunk can have
-HTTP_BEGINNING = b"HTTP/1."
-MOST_INTERIM = 1000  # answers of 1xx; some send one every few seconds while they work
-SHOWN_BYTES = 16  # of what is no HTTP: it may repeat what was sent
-BAD_ANSWER = 502
-
-
-class Unanswered(Exception):
-    """There is no answer, or only half of one: the status that its client gets, and why."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status, self.why = status, why
-
-
-class Incoming:
-    """An answer to a request with this method.
-
-    `status` is 0 until its head is there; `length` is None where its head names none; `is_over`
-    tells that its body is complete."""
-
-    def __init__(self, method: str) -> None:
-        self.method = method
-        self.status = 0
-        self.headers: Headers = ()
-        self.length: Optional[int] = None
-        self.is_over = False
-        self.received = 0  # bytes of the body
-        self.rest = b""  # of a head that is not complete
-        self.interim = 0  # answers before the one that counts
-        self.chunks: Optional[ChunkedBody] = None
-
-    def feed(self, data: bytes) -> bytes:
-        """Take more bytes; what of the body is in them, its chunks undone.  Unanswered says what is
-        malformed."""
-        if not self.status:
-            data = self.begun(self.rest + data)
-            if not self.status:
-                return b""
-        if self.is_over:
-            return b""  # what follows an answer is none
-        if self.chunks:
-            data = self.unchunked(self.chunks, data)
-        elif self.length is not None:
-            data = data[: self.length - self.received]
-            self.is_over = self.received + len(data) == self.length
-        self.received += len(data)
-        return data
-
-    def end(self) -> None:
-        """No more bytes come.  Unanswered says what is missing."""
-        if not self.status:
-            told = "an answer" if not self.rest else "the end of its answer's head"
-            raise Unanswered(BAD_ANSWER, f"it closed the connection without {told}")
-        if self.chunks and not self.is_over:
-            raise Unanswered(BAD_ANSWER, "it closed the connection in the middle of its answer")
-        if not self.is_over and self.length is not None:
-            found = f"{self.received} of {self.length} bytes"
-            raise Unanswered(BAD_ANSWER, f"it closed the connection after {found} of its answer")
-        self.is_over = True
-
-    # --- the head ---
-
-    def begun(self, data: bytes) -> bytes:
-        """Read the head, if it is complete; what follows it."""
-        while True:
-            if not data.startswith(HTTP_BEGINNING[: len(data)]):
-                begun = shown(without_keys(data[:SHOWN_BYTES].decode("latin-1")))
-                raise Unanswered(BAD_ANSWER, f"its answer is not HTTP/1: it begins with {begun}")
-            found = HEAD_END.search(data)
-            if (found.end() if found else len(data)) > HEAD_LIMIT:
-                limit = f"longer than {HEAD_LIMIT} bytes"
-                raise Unanswered(BAD_ANSWER, f"the head of its answer is {limit}")
-            if not found:
-                self.rest = data
-                return b""
-            status, headers = read_answer_head(data[: found.start()])
-            data = data[found.end() :]
-            if status >= 200:
-                break
-            if status == 101:
-                raise Unanswered(BAD_ANSWER, "it changes to another protocol, unasked")
-            self.interim += 1
-            if self.interim > MOST_INTERIM:
-                told = f"more than {MOST_INTERIM} interim answers"
-                raise Unanswered(BAD_ANSWER, f"it sent {told}, and none that counts")
-            if not data:  # an interim answer, which nobody waits for
-                self.rest = b""
-                return b""
-        self.status, self.headers, self.rest = status, headers, b""
-        self.frame()
-        return data
-
-    def frame(self) -> None:
-        """Find where the body ends (RFC 9112, 6.3)."""
-        codings = [one.lower() for one in self.values("transfer-encoding")]
-        if self.method == "HEAD" or self.status in NO_BODY:
-            self.length = 0
-        elif codings:
-            if codings != ["chunked"]:
-                told = shown(", ".join(codings))
-                raise Unanswered(BAD_ANSWER, f"its answer has Transfer-Encoding {told}")
-            self.chunks = ChunkedBody(MORE_THAN_A_CHUNK)
-        elif self.values("content-length"):
-            lengths = set(self.values("content-length"))
-            length = lengths.pop()
-            if lengths or not re.fullmatch("[0-9]{1,18}", length):
-                raise Unanswered(BAD_ANSWER, "the Content-Length of its answer is malformed")
-            self.length = int(length)
-        self.is_over = self.length == 0
-
-    @property
-    def content_type(self) -> str:
-        """The media type in lower case, without parameters; empty if it has none."""
-        values = self.values("content-type")
-        return values[0].partition(";")[0].strip().lower() if values else ""
-
-    @property
-    def ends_with_connection(self) -> bool:
-        """Whether nothing but the end of the connection says where the body ends."""
-        return self.length is None and not self.chunks
-
-    def values(self, name: str) -> List[str]:
-        """The items of a header, by its lower-case name."""
-        lines = [value for one, value in self.headers if one.lower() == name]
-        return [item.strip(" \t") for item in ",".join(lines).split(",") if item.strip(" \t")]
-
-    # --- the body ---
-
-    def unchunked(self, chunks: ChunkedBody, data: bytes) -> bytes:
-        """What is in some bytes of a body in chunks."""
-        try:
-            self.is_over = chunks.feed(data)
-        except Refused as wrong:
-            raise Unanswered(BAD_ANSWER, f"its answer is malformed: {wrong.message}") from None
-        found = bytes(chunks.pieces)
-        chunks.pieces.clear()
-        return found
-
-
-def read_answer_head(data: bytes) -> Tuple[int, Headers]:
-    """Status and headers of a head, without the empty line that ends it."""
-    lines = re.split(rb"\r?\n", data)
-    status_line = ANSWER_LINE.fullmatch(lines[0])
-    if not status_line:
-        begun = shown(without_keys(lines[0][:SHOWN_BYTES].decode("latin-1")))
-        raise Unanswered(
-            BAD_ANSWER, f"its answer begins with {begun}, which is no status of HTTP/1"
-        )
-    headers: List[Tuple[str, str]] = []
-    for line in lines[1:]:
-        text = line.decode("latin-1")
-        name, colon, value = text.partition(":")
-        if text[:1] in (" ", "\t") and headers:  # an old way to go on with a line (RFC 9112, 5.2)
-            headers[-1] = (headers[-1][0], f"{headers[-1][1]} {text.strip()}")
-        elif not colon:
-            raise Unanswered(BAD_ANSWER, "the head of its answer has a line without a colon")
-        else:
-            headers.append((name.strip(" \t"), value.strip(" \t")))
-    return int(status_line.group(1)), tuple(headers)
-
-
-# === recording/links =========================================================
-# Links: connections to upstreams, and what is said of those that fail.
-
-# May touch sockets, TLS, threading and time.
-
-
-LINK_PIECE = 64 * 1024  # bytes that are read or written at once
-LAST_LOOK_SECONDS = 1.0  # for an answer to what an upstream does not take
-BROKEN, LATE = 502, 504
-IGNORE_UNEXPECTED_EOF = 0x80  # SSL_OP_IGNORE_UNEXPECTED_EOF (ssl.h), which ssl names since 3.10
-# OpenSSL's numbers for an authority that is not known (x509_vfy.h: 2, 18 to 21).
-UNKNOWN_AUTHORITY = (2, 18, 19, 20, 21)
-
-
-class Trust:
-    """Whom to trust over TLS: the system's authorities and those of a file.  OSError if that can't
-    be read, or holds none."""
-
-    def __init__(self, authority: Optional[str]) -> None:
-        self.lock = threading.Lock()
-        self.known: "Optional[ssl.SSLContext]" = None
-        self.authority = authority
-        if authority:  # whoever names one is told at once
-            self.known = new_context(authority)
-
-    def context(self) -> "ssl.SSLContext":
-        """The context of all connections, made when it is first needed."""
-        with self.lock:
-            if self.known is None:
-                self.known = new_context(None)
-            return self.known
-
-
-def new_context(authority: Optional[str]) -> "ssl.SSLContext":
-    """A context that trusts the system's authorities and those of a file."""
-    import ssl
-
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    # Python 3.8 and 3.9 have OpenSSL 3 take half an answer for a whole one.
-    context.options &= ~IGNORE_UNEXPECTED_EOF
-    if authority is None:
-        return context
-    try:
-        context.load_verify_locations(authority)
-    except ssl.SSLError:
-        raise OSError(f"--record-ca {authority}: there is no certificate in it, as PEM") from None
-    except OSError as error:
-        raise OSError(f"--record-ca {authority}: {error.strerror}") from None
-    # Private authorities are often made by hand, and Python 3.13 asks them for more than others.
-    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
-    return context
-
-
-class Link:
-    """One connection to an upstream.  Any thread may cut it, which ends the waits of its own.
-
-    Unanswered says what goes wrong with it."""
-
-    def __init__(self, upstream: Upstream, connect_seconds: float, silent_seconds: float) -> None:
-        self.upstream = upstream
-        self.connect_seconds, self.silent_seconds = connect_seconds, silent_seconds
-        self.lock = threading.Lock()
-        self.sock: Any = None
-        self.is_cut = False
-        self.is_ragged = False  # whether TLS ended without a goodbye
-
-    def connect(self, trust: Trust, own_ports: Set[int]) -> None:
-        """Connect, over TLS if the URL says so; not to one of the server's own ports."""
-        upstream = self.upstream
-        try:
-            addresses = socket.getaddrinfo(upstream.host, upstream.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            told = f"the address of {upstream.host} is not known: {reason}"
-            raise Unanswered(BROKEN, told) from None
-        self.reach([(family, where) for family, _, _, _, where in addresses])
-        if self.is_own(own_ports):
-            told = f"this URL is the server's own; name the provider's in --record {upstream.name}="
-            raise Unanswered(BROKEN, told)
-        if upstream.is_tls:
-            self.seal(trust)
-        self.sock.settimeout(self.silent_seconds)
-
-    def reach(self, addresses: Any) -> None:
-        """Connect to the first address that answers."""
-        error: Optional[Exception] = None
-        for family, where in addresses:
-            sock = socket.socket(family, socket.SOCK_STREAM)
-            self.hold(sock)
-            try:
-                sock.settimeout(self.connect_seconds)
-                sock.connect(where)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return
-            except OSError as wrong:
-                error = wrong
-                sock.close()
-            if self.is_cut:
-                break
-        if isinstance(error, socket.timeout):
-            told = f"nobody accepted the connection within {self.connect_seconds:g} s"
-            raise Unanswered(LATE, told)
-        if isinstance(error, ConnectionRefusedError):
-            raise Unanswered(BROKEN, "the connection was refused; is anybody listening there?")
-        reason = getattr(error, "strerror", None) or str(error)
-        raise Unanswered(BROKEN, f"there was no connection: {reason}")
-
-    def hold(self, sock: Any) -> None:
-        """Have a socket as the one to cut."""
-        with self.lock:
-            self.sock = sock
-            if self.is_cut:
-                sock.close()
-
-    def is_own(self, own_ports: Set[int]) -> bool:
-        """Whether it leads back: to a port of the server, on this machine."""
-        return self.is_near and self.sock.getpeername()[1] in own_ports
-
-    @property
-    def is_near(self) -> bool:
-        """Whether the upstream is on this machine.  Only there may requests go in a circle of
-        servers like this one, and no provider is told of them."""
-        try:
-            own, there = self.sock.getsockname(), self.sock.getpeername()
-        except OSError:
-            return False
-        return bool(own[0] == there[0])
-
-    def seal(self, trust: Trust) -> None:
-        """Begin TLS."""
-        import ssl
-
-        try:
-            # The handshake comes once this thread is not alone to know the socket.
-            sealed = trust.context().wrap_socket(
-                self.sock,
-                server_hostname=self.upstream.host,
-                suppress_ragged_eofs=False,
-                do_handshake_on_connect=False,
-            )
-            self.hold(sealed)
-            sealed.do_handshake()
-        except ssl.SSLCertVerificationError as error:
-            raise Unanswered(BROKEN, untrusted(error)) from None
-        except socket.timeout:
-            told = f"it did not answer TLS within {self.connect_seconds:g} s"
-            raise Unanswered(LATE, told) from None
-        except (OSError, ValueError) as error:
-            raise Unanswered(BROKEN, unsealed(error)) from None
-
-    # --- bytes ---
-
-    def send(self, data: bytes) -> Optional[OSError]:
-        """Send a request; what kept it from that, for the answer may be there all the same."""
-        view = memoryview(data)
-        try:
-            while view:
-                view = view[self.sock.send(view[:LINK_PIECE]) :]
-        except OSError as error:
-            if isinstance(error, socket.timeout):  # an answer would have come meanwhile
-                self.sock.settimeout(min(LAST_LOOK_SECONDS, self.silent_seconds))
-            return error
-        return None
-
-    def receive(self) -> bytes:
-        """More bytes of the answer; none at its end."""
-        try:
-            found: bytes = self.sock.recv(LINK_PIECE)
-        except socket.timeout:
-            told = f"it said nothing for {self.silent_seconds:g} s"
-            raise Unanswered(LATE, told) from None
-        except (OSError, ValueError) as error:
-            if is_ragged_end(error):
-                self.is_ragged = True
-                return b""
-            raise Unanswered(BROKEN, f"the connection broke: {reason_told(error)}") from None
-        if not found and self.is_cut:  # this end is none of the answer's
-            raise Unanswered(BROKEN, "the connection was cut")
-        return found
-
-    # --- ends ---
-
-    def cut(self) -> None:
-        """End it, from any thread: whoever waits for it waits no longer."""
-        with self.lock:
-            self.is_cut = True
-            if self.sock is not None:
-                quietly(lambda: socket.socket.shutdown(self.sock, socket.SHUT_RDWR))
-
-    def close(self) -> None:
-        """Give its socket back."""
-        with self.lock:
-            if self.sock is not None:
-                quietly(self.sock.close)
-
-
-def quietly(action: Callable[[], object]) -> None:
-    """Do something with a socket that may be gone."""
-    try:
-        action()
-    except OSError:
-        pass
-
-
-def is_ragged_end(error: Exception) -> bool:
-    """Whether TLS ended without a goodbye, whatever Python calls that.  ssl may not be there."""
-    if type(error).__name__ == "SSLEOFError":
-        return True
-    return getattr(error, "reason", None) == "UNEXPECTED_EOF_WHILE_READING"
-
-
-def reason_told(error: Exception) -> str:
-    """Why a socket failed, in few words."""
-    return str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
-
-
-def untrusted(error: "ssl.SSLCertVerificationError") -> str:
-    """Why a certificate is not trusted, and what may help."""
-    told = f"its certificate is not trusted: {error.verify_message}"
-    if error.verify_code in UNKNOWN_AUTHORITY:
-        told += "; --record-ca FILE names an authority to trust"
-    return told
-
-
-def unsealed(error: Exception) -> str:
-    """Why there is no TLS."""
-    told = f"there was no TLS with it: {shown(reason_told(error))}"
-    if getattr(error, "reason", "") in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"):
-        told += "; does it speak plain HTTP? then its URL begins with http://"
-    return told
-
-
-# === recording/captures ======================================================
-# A capture: a request and what a provider answered, before it is a mock.  Pure.
-
-
-@record
-class Arrival:
-    """When so many bytes of a body were there: `seconds` since the request was sent, `size` bytes
-    of the decoded body in all."""
-
-    seconds: float
-    size: int
-
-
-@record
-class Capture:
-    """A request and its answer: status, header lines as they came, and the body, its transfer and
-    content codings undone.
-
-    `request` is as its client sent it, credentials and all, and None where nobody knows it (a
-    transcript of an answer alone).  `arrivals` are in order, the last of all bytes; empty where
-    nobody knows when they came."""
-
-    request: Optional[Request]
-    status: int
-    headers: Headers
-    body: bytes
-    arrivals: Tuple[Arrival, ...] = ()
-
-    def header(self, name: str) -> str:
-        """The first header of this lower-case name; empty if there is none."""
-        return next((value for one, value in self.headers if one.lower() == name), "")
-
-    @property
-    def content_type(self) -> str:
-        """The media type of the answer in lower case, without its parameters."""
-        return self.header("content-type").partition(";")[0].strip().lower()
 
 
 # === recording/json_spans ====================================================
@@ -40235,16 +39002,17 @@ class Scrubber:
 
     def spans(self, text: str) -> List[Span]:
         """What must go of a text, in order; TooManySigns if there was too much to look at."""
-        known: List[Span] = []
-        for form in self.forms:
-            if form in text:
-                known += found_places(text, form)
+        known = self.own_spans(text)
         if not known and not may_hold_keys(text):
             return []
         self.signs += signs_in(text)
         if self.signs > MOST_SIGNS:
             raise TooManySigns
         return all_spans(text, known)
+
+    def own_spans(self, text: str) -> List[Span]:
+        """Where a text repeats one of the credentials of the request, in no order."""
+        return [span for form in self.forms if form in text for span in found_places(text, form)]
 
     def text(self, text: str) -> str:
         """A text without keys; once more it stays as it is."""
@@ -40355,6 +39123,243 @@ def gap_pattern(secret: str, after: str) -> str:
     excluded = escaped_text(after.strip()).replace("-", "\\-")
     taken = f"[^\\s{excluded}]+"
     return f"(?:{taken}|\\*{{3}})" if after == "*" else taken
+
+
+# === retold ==================================================================
+# Retold: an answer as people read it, made of what is kept of its bytes.  Pure.
+
+
+ANY_CHUNK = 1 << 60  # bytes that a chunk may say it has
+ELEMENT = re.compile(r"<(\w+)>([^<]+)<")  # of XML, as AWS's Query protocol answers
+
+Masking = Callable[[str], str]
+
+
+class Unchunked(ChunkedBody):
+    """A body in chunks, which may turn out to be none."""
+
+    def __init__(self) -> None:
+        self.begun = 0  # where in `rest` the head of a chunk begins
+        super().__init__(ANY_CHUNK)
+
+    def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
+        self.begun = self.at
+        return super().size()
+
+    def taken(self, data: bytes) -> Tuple[bytes, bool]:
+        """What is in some more bytes, and whether they are in chunks; from where they are not, as
+        they are."""
+        try:
+            self.feed(data)
+        except Refused:
+            start = self.begun if self.state == self.size else self.at
+            return bytes(self.pieces) + self.rest[start:], False
+        found = bytes(self.pieces)
+        self.pieces.clear()
+        return found, True
+
+
+class Undone:
+    """A body as it was before its chunks and its coding, as far as they can be undone: a fault may
+    have broken them.  Of what is longer than the journal keeps it is the beginning."""
+
+    def __init__(self, headers: Headers) -> None:
+        named = {name.lower(): value.lower() for name, value in headers}
+        self.chunks: Optional[Unchunked] = None
+        if named.get("transfer-encoding") == "chunked":
+            self.chunks = Unchunked()
+        self.is_packed = named.get("content-encoding") in ("gzip", "x-gzip")
+        self.unpacker = zlib.decompressobj(GZIP)
+        self.plain = bytearray()
+        self.is_cut = False
+
+    def feed(self, data: bytes) -> None:
+        """Take more bytes."""
+        if self.chunks:
+            data, is_chunked = self.chunks.taken(data)
+            if not is_chunked:
+                self.chunks = None
+        while data and self.is_packed and not self.is_cut:
+            data = self.unpacked(data)
+        self.plain += data
+        if len(self.plain) > JOURNAL_BODY:
+            del self.plain[JOURNAL_BODY:]
+            self.is_cut = True
+
+    def unpacked(self, data: bytes) -> bytes:
+        """Take bytes in gzip; those that are left behind its end, or are none."""
+        try:
+            self.plain += self.unpacker.decompress(data, JOURNAL_BODY + 1 - len(self.plain))
+        except zlib.error:
+            self.is_packed = False
+            return data
+        if len(self.plain) > JOURNAL_BODY:
+            self.is_cut = True
+        if not self.unpacker.eof:
+            return b""
+        data, self.unpacker = self.unpacker.unused_data, zlib.decompressobj(GZIP)
+        return data
+
+
+def answer_json(entry: Entry) -> Optional[Dict[str, Json]]:
+    """What is shown of the answer to a request, as far as it was sent; None as long as there is
+    none."""
+    sent, asked = entry.sent, entry.asked
+    out = max(0, sent.bytes)
+    head, body, moments = sent.kept.written(entry.moment, entry.number)
+    body = body[:out]
+    if not (sent.has_begun or body):
+        return None
+    headers = headers_in(head)
+    undone = Undone(headers)
+    moments = fed(undone, body, moments)
+    plain = bytes(undone.plain)
+    is_cut = undone.is_cut or out > len(body)
+    scrubber = Scrubber(brought_by(asked))
+    mask = functools.partial(without_own, scrubber)
+    told: Dict[str, Json] = {
+        "status": entry.status,
+        "headers": [[name, masked(name, mask(value))] for name, value in headers],
+    }
+    if asked.forwarded:  # it may tell a key that is none of the client's
+        mask = functools.partial(without_any, scrubber)
+    kind = stream_kind_of(asked, headers, plain)
+    if kind:
+        events = TEXT_CUTS[kind](plain)
+        told["events"] = [mask(told_event(kind, event)) for event in events]
+        told["event_times"] = times_of_events(entry, events, moments)
+    else:
+        told["body"] = told_body(asked, plain, is_cut, mask)
+    told["truncated"] = is_cut
+    return told
+
+
+def headers_in(head: bytes) -> Headers:
+    """Names and values of the headers in a head."""
+    pairs = [line.partition(":") for line in header_lines(head)[1:] if line]
+    return tuple((name, value.strip(" \t")) for name, _, value in pairs)
+
+
+def stream_kind_of(asked: Asked, headers: Headers, plain: bytes) -> str:
+    """The title of the framing in which an answer is a stream; empty for a whole one."""
+    content_type = content_type_in(headers).partition(";")[0].strip().lower()
+    kind = STREAM_TYPES.get(content_type, "")
+    if kind or asked.events_total == 0 or not (asked.call and asked.call.stream):
+        return kind
+    # Google's arrays have the type of a whole body (wire formats, 7).
+    is_array = framing_of(plain) == JsonArray.title
+    return JsonArray.title if is_array else ""
+
+
+# --- when ---
+
+
+def fed(undone: Undone, body: bytes, moments: Iterable[Moment]) -> List[Moment]:
+    """Have a body undone, and tell how much of it, undone, was out when."""
+    start, found = 0, []
+    for end, at in moments:
+        if end > start:
+            undone.feed(body[start:end])
+            start = end
+        found.append((len(undone.plain), at))
+    undone.feed(body[start:])
+    return found
+
+
+def times_of_events(
+    entry: Entry, events: Sequence[bytes], moments: Sequence[Moment]
+) -> List[Optional[float]]:
+    """When each event was out, in seconds since the request came, as far as that is known."""
+    ends = [out for out, _ in moments]
+    end, found = 0, []
+    for event in events:
+        end += len(event)
+        place = bisect_left(ends, end)
+        at = entry.duration
+        if place < len(moments):
+            at = round(moments[place][1], 6)
+        found.append(at)
+    return found
+
+
+# --- what ---
+
+
+def told_event(kind: str, event: bytes) -> str:
+    """One event as text; AWS's as its headers and its payload."""
+    if kind != EventStream.title:
+        return event.decode("utf-8", "replace")
+    try:
+        ((headers, payload),) = EventStream.split(event)
+    except (ValueError, IndexError, struct.error):
+        return f"({len(event)} bytes of a message that is broken, or not whole)"
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    text = payload.decode("utf-8", "replace")
+    return "\n".join([*lines, "", text, *inner_event(text)])
+
+
+def inner_event(text: str) -> List[str]:
+    """What is in the bytes of a payload, as InvokeModel has them (wire formats, 10)."""
+    try:
+        return [base64.b64decode(parse_json(utf8(text))["bytes"]).decode()]
+    except (ValueError, TypeError, LookupError):
+        return []
+
+
+def told_body(asked: Asked, plain: bytes, is_cut: bool, mask: Masking) -> Json:
+    """A body as JSON, as text or, if it is neither, in base64; null for none."""
+    if not plain:
+        return None
+    hides = asked.wire is not None and asked.wire.hides_body
+    try:
+        # What is cut off may end in the middle of a character.
+        text = codecs.getincrementaldecoder("utf-8")().decode(plain, not is_cut)
+    except ValueError:
+        shown = base64.b64encode(plain).decode()
+        return masked("key", shown) if hides else {"base64": shown}
+    text = mask(text)
+    try:
+        value = parse_json(utf8(text))
+    except ValueError:
+        return told_credentials(text) if hides else text
+    return kept_fields(value) if hides else value
+
+
+def told_credentials(text: str) -> str:
+    """What is told of an answer full of credentials that is no JSON: the elements of XML, with
+    those masked."""
+    if not text.lstrip().startswith("<"):
+        return masked("key", text)
+    return ELEMENT.sub(masked_element, text)
+
+
+def masked_element(match: "re.Match[str]") -> str:
+    """An element of XML as it may be shown."""
+    name, text = match.groups()
+    return f"<{name}>{masked(name, text)}<"
+
+
+def brought_by(asked: Asked) -> List[str]:
+    """The credentials that a request brought."""
+    own: List[str] = []
+    for name, value in asked.head.headers.items():
+        if SECRET.fullmatch(name):
+            own += header_secrets(value)
+    return own + [value for name, value in asked.head.query.items() if is_secret_parameter(name)]
+
+
+def without_own(scrubber: Scrubber, text: str) -> str:
+    """A text without the credentials of its request."""
+    return replaced(text, merged_spans(scrubber.own_spans(text)))
+
+
+def without_any(scrubber: Scrubber, text: str) -> str:
+    """A text without these, and without all that looks like one."""
+    try:
+        return scrubber.text(text)
+    except TooManySigns:
+        return HIDDEN
 
 
 # === recording/wants =========================================================
@@ -40970,6 +39975,3795 @@ def tell_declared(asking: Asking, tools: List[Dict[str, Json]]) -> None:
     ]
     if any(unnamed):
         asking.body["tools"] = unnamed
+
+
+# === suggestion ==============================================================
+# A suggestion: the mock that somebody would write to have a request answered.  Pure.
+
+
+LONGEST_TEXT = 100  # characters of a text that is asked for as a whole
+LONGEST_PIECE = 80  # and of a piece that tells a longer one from others
+LEAST_PIECE = 20  # of one that is rather taken than what follows it
+LONGEST_EXAMPLE = 2000  # of an answer that is suggested as it was
+LOOKED_THROUGH = 20_000  # characters of a long text
+# What parts the lines of a text, and what does not read well in a file: controls, half characters.
+PARTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+TEXT_OF: Dict[str, str] = {"token": "a-token-of-the-mock", "metadata": "a-token-of-the-mock"}
+USUAL_TEXT = "Hello from the mock."
+
+
+def suggestion_for(asked: Asked, answer: Json = None) -> Optional[Dict[str, Json]]:
+    """A mock that would have answered a request, which got this answer; None for one that no mock
+    can answer: it could not be read, or was refused before mocks were asked."""
+    call, wire = asked.call, asked.wire
+    if call is None or wire is None:
+        return None
+    more: Dict[str, Json] = {}
+    # What --strict has refused is refused to every mock that does not say otherwise.
+    if asked.is_invalid and asked.status >= 400 and not (asked.mock or asked.unmatched):
+        more["strict"] = False
+    for response in responses_to(wire, call, answer):
+        for match in matches_of(wire, call):
+            spec = {"match": match, "response": response, **more}
+            if would_answer(spec, wire, call):
+                return spec
+    return None
+
+
+def would_answer(spec: Dict[str, Json], wire: WireFormat, call: Call) -> bool:
+    """Whether a mock could be added, and would answer a call."""
+    try:
+        mock = parse_mock(MockNode.whole(spec, "suggestion", nothing_stored))
+    except BadMock:
+        return False
+    return bool(mock.matches(call)) and not mock.answer(0).lacks(wire, call)
+
+
+def nothing_stored(name: str) -> bytes:
+    """What a suggestion says stands in no file."""
+    raise FileNotFoundError(name)
+
+
+# --- responses ---
+
+
+def responses_to(wire: WireFormat, call: Call, answer: Json) -> Iterator[Json]:
+    """What may be said to a call that got this answer, best first."""
+    if Embedding in wire.speaks:
+        yield {"embedding": [0.1, 0.2, 0.3]}
+    if Scores in wire.speaks:
+        yield {"scores": [0.9, 0.5, 0.1][: max(1, len(call.inputs))]}
+    if Text in wire.speaks and wire.operation != OTHER:
+        yield {"text": TEXT_OF.get(wire.operation, USUAL_TEXT)}
+    # Where nothing but a body can be said, it is easiest to change the one that there was.
+    body = within(answer, "body")
+    is_good = within(answer, "status") == 200 and isinstance(body, (dict, list))
+    if is_good and len(compact(body)) <= LONGEST_EXAMPLE:
+        yield {"body": body}
+    yield {"body": {"message": USUAL_TEXT}}
+    yield {"raw": USUAL_TEXT}
+
+
+# --- matches ---
+
+
+def matches_of(wire: WireFormat, call: Call) -> Iterator[Dict[str, Json]]:
+    """What may be asked of a call, best first."""
+    by_path: Dict[str, Json] = {"method": call.method, "path": call.path}
+    if wire.operation == OTHER:
+        yield {**by_path, **query_of(call)}
+        yield by_path
+        return
+    said = last_said(call)
+    if said and call.operation not in BY_PATH:
+        yield {**place_of(call), **said}
+    if call.operation != "generate":
+        yield {"operation": call.operation, "path": call.path}
+    yield {**place_of(call), "api": call.api}
+    yield by_path
+
+
+def place_of(call: Call) -> Dict[str, Json]:
+    """Which operation and which model are asked."""
+    found: Dict[str, Json] = {}
+    if call.operation != "generate":
+        found["operation"] = call.operation
+    if call.model and len(call.model) <= LONGEST_TEXT:
+        found["model"] = call.model
+    return found
+
+
+def last_said(call: Call) -> Dict[str, Json]:
+    """What is said last: by a tool, else by the user, else by whoever wrote the system's text."""
+    found = {"user": telling(call.user)}
+    if call.tool_result is not None:
+        found["tool_result"] = telling(call.tool_result)
+    if not any(found.values()):
+        found["system"] = telling(call.system)
+    return {key: matcher for key, matcher in found.items() if matcher}
+
+
+def query_of(call: Call) -> Dict[str, Json]:
+    """The query, as far as somebody would look at it."""
+    query = {
+        name: telling(value)
+        for name, value in call.query.items()
+        if name not in UNASKED_QUERY and not is_secret_parameter(name)
+    }
+    told = {name: matcher for name, matcher in query.items() if matcher}
+    return {"query": told} if told else {}
+
+
+def telling(text: str) -> Json:
+    """A matcher for a text: the whole of a short one, a telling piece of a long one; None if there
+    is nothing to be read in it."""
+    if not text.strip():
+        return None
+    if len(text) <= LONGEST_TEXT and not PARTED.search(text):
+        return text
+    pieces = [piece.strip() for piece in PARTED.split(text[:LOOKED_THROUGH])]
+    long = [piece for piece in pieces if len(piece) >= LEAST_PIECE]
+    piece = long[0] if long else max(pieces, key=len)
+    if len(piece) > LONGEST_PIECE:
+        cut = piece[:LONGEST_PIECE]
+        piece = cut.rpartition(" ")[0] or cut  # no half a word
+    return {"contains": piece} if piece else None
+
+
+# === operations ==============================================================
+# What can be done with a session: its mocks, its journal, its gates.
+
+# The control API and MockServer only translate to this and back.
+
+
+MOST_TOLD = 10  # of unused mocks, and of requests, in sentences
+
+
+class Unavailable(KeyError):
+    """What is named is not there, or not in the state that it is needed in; `code` is a word for
+    why."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Waited(NamedTuple):
+    """What came while somebody waited; `shortfall` says so in words if it was not enough."""
+
+    entries: List[Entry]
+    shortfall: str = ""
+    near: Sequence[Nearly] = ()  # other requests, which nearly were what was waited for
+
+
+def read_conditions(asked: Given) -> Tuple[Condition, ...]:
+    """The conditions of the `match` that is asked for, on requests in the journal; without any
+    they all match.  What is wrong with it would be wrong in a mock, too."""
+    return conditions(Node(asked.value, asked.source or "body").get("match"), "")
+
+
+# A client that leaves may be seen to leave in either way: behind a proxy that is chance.
+GROUPS_OF_ENDS = {"client_gone": ("client_closed", "client_reset")}
+KNOWN_ENDS = (*ENDS, *GROUPS_OF_ENDS)
+
+
+def read_end(ended: Node) -> Ended:
+    """One of ENDS, `client_gone`, a list of these, or true for any end; None, for whatever became
+    of a request, where there is none or null."""
+    if ended.is_null:
+        return None
+    if ended.value is True:
+        return frozenset(ENDS)
+    named = [ended]
+    if ended.value and isinstance(ended.value, list):
+        named = ended.items()
+    elif not isinstance(ended.value, str):
+        ended.expected("true, or one or a list of " + ", ".join(KNOWN_ENDS))
+    words = [one.choice(KNOWN_ENDS) for one in named]
+    return frozenset(end for word in words for end in GROUPS_OF_ENDS.get(word, (word,)))
+
+
+class WaitFor(NamedTuple):
+    """What somebody waits for: so many requests that fulfil conditions and ended as asked, for so
+    many seconds."""
+
+    conditions: Tuple[Condition, ...]
+    number: int
+    ended: Ended
+    timeout: float
+
+
+def read_wait(asked: Given) -> WaitFor:
+    """What is asked for in an object with match, count, ended and timeout."""
+    seconds = f"seconds from 0 to {WAIT_SECONDS:g}"
+    return WaitFor(
+        read_conditions(asked),
+        asked.get("count").whole(1, 1),
+        read_end(asked.get("ended")),
+        float(asked.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)),
+    )
+
+
+# The name of one (Prometheus, "Data model"; those that begin with __ are its own), and what in a
+# value would begin a line for some who read the text.
+LABEL = re.compile("(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,199}")
+LINE_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # but \n, which is escaped
+LONE = re.compile("[\ud800-\udfff]")  # half a character, which no UTF-8 has
+LONGEST_LABEL = 1000  # characters of its value
+MOST_LABELS = 20
+MOST_GAUGES = 1000  # of a session
+FARTHEST = 1.7976931348623157e308  # from 0, of a finite number
+
+
+class GivenGauge(NamedTuple):
+    """What a metric of a model server is set to, and on which port; 0 is on all."""
+
+    gauge: Gauge
+    port: int
+
+
+def read_gauge(asked: Given, ports: Set[int]) -> GivenGauge:
+    """What is asked for in an object with value, labels and port, which is one of these."""
+    value = asked.get("value").number("a finite number", -FARTHEST, FARTHEST)
+    port = int(asked.get("port").integer("a port from 1 to 65535", 1, 65535, 0))
+    if port and ports and port not in ports:
+        asked.get("port").one_from(map(str, sorted(ports)))
+    labels = dict(asked.get("labels").members())
+    if len(labels) > MOST_LABELS:
+        asked.get("labels").expected(f"at most {MOST_LABELS} labels")
+    for name, label in labels.items():
+        if not LABEL.fullmatch(name):
+            label.fail(
+                "is no name of a label: up to 200 letters, digits and _, no digit nor __ first"
+            )
+        if len(label.text()) > LONGEST_LABEL:
+            label.expected(f"at most {LONGEST_LABEL} characters")
+        if LINE_ENDS.search(label.value):
+            label.expected("a text without line ends but \\n")
+        if LONE.search(label.value):
+            label.expected("a text without halves of characters")
+    texts = {name: label.value for name, label in labels.items()}
+    return GivenGauge(Gauge(float(value), texts), port)
+
+
+def metric_name(name: str) -> str:
+    """The name of a metric of a model server that can be set; Unavailable for any other.  Without
+    a prefix it is vLLM's."""
+    name = str(name)  # which Python may have as something else
+    full = name if ":" in name else "vllm:" + name
+    if full in SETTABLE:
+        return full
+    if full in SERVER_METRICS:
+        reason = "is a histogram, which has no one value to set"
+        raise Unavailable(f"{full} {reason}", "no_single_value")
+    raise Unavailable(f"no metric {shown(name)}; {nearest(full, SETTABLE)}", "unknown_metric")
+
+
+# What `verify` looks for, and whether it does unless it is told.
+LOOKED_FOR = {"unused": True, "unmatched": True, "invalid": False}
+
+
+def read_verify(asked: Given) -> Dict[str, bool]:
+    """What is to be looked for: the arguments of `leftovers`."""
+    return {name: asked.get(name).flag(default) for name, default in LOOKED_FOR.items()}
+
+
+class Leftovers(NamedTuple):
+    """What a test has left over or missed: mocks that were never used, requests that no mock
+    answered, requests that could not be read or broke a rule; and all of it in sentences."""
+
+    unused: List[Json]
+    unmatched: List[Entry]
+    invalid: List[Entry]
+    sentences: List[str]
+
+
+class Operations:
+    """What can be done with a session, or with all for `*`.
+
+    A session is looked up each time: one that was reset, or forgotten because it was unused for
+    longest, begins anew."""
+
+    def __init__(self, mocks: Mocks, journal: Journal, session: str) -> None:
+        self.mocks = mocks
+        self.journal = journal
+        self.session = session
+        self.is_verified = False  # by a test itself
+
+    def sessions(self) -> List[Session]:
+        """The sessions that are meant."""
+        names = [self.session]
+        if self.session == EVERY_SESSION:
+            names = self.mocks.names()
+        return [self.mocks.session(name) for name in names]
+
+    # --- mocks ---
+
+    def add(self, specs: Sequence[Json]) -> List[ParsedMock]:
+        """Add mocks in front of all others of one session; BadMock, and none is added, if one is
+        wrong, NoRoom if they take too much memory."""
+        return self.mocks.session(self.session).add(specs)
+
+    def mocks_json(self) -> List[Json]:
+        """All mocks in matching order, with how often they were used."""
+        sessions = self.sessions()
+        found = [mock_json([session], mock) for session in sessions for mock in session.mocks]
+        # Those from files come last: what is added answers before them.
+        return found + [mock_json(sessions, mock) for mock in self.mocks.from_files]
+
+    def remove(self, id: str) -> None:
+        """Remove a mock that was added; Unavailable if there is none."""
+        sessions = self.sessions()
+        if any(session.remove([id]) for session in sessions):  # an id is given once
+            return
+        if any(mock.id == id for mock in self.mocks.from_files):
+            raise Unavailable(f"{id} comes from a file; remove it there", "not_added")
+        known = [mock.id for session in sessions for mock in session.mocks]
+        hint = nearest(id, known) if known else "none was"
+        raise Unavailable(f"no mock {shown(id)} was added; {hint}", "unknown_mock")
+
+    def remove_all(self) -> int:
+        """Remove all mocks that were added; how many there were."""
+        return sum(session.remove() for session in self.sessions())
+
+    # --- the journal ---
+
+    def entries(self) -> List[Entry]:
+        """The requests, oldest first."""
+        return self.journal.entries(self.session)
+
+    def request(self, number: str) -> Dict[str, Json]:
+        """A request with its answer, as far as that was sent, and a mock that would have matched
+        it; Unavailable if the journal has none with this id."""
+        entry = self.known(number)
+        answer = answer_json(entry)
+        suggestion = suggestion_for(entry.asked, answer)
+        return {**entry.json(), "answer": answer, "suggestion": suggestion}
+
+    def known(self, number: str) -> Entry:
+        """The request with this id, whatever its session; Unavailable if there is none."""
+        entry = self.journal.find(number)
+        if not entry:
+            raise Unavailable(
+                f"no request {shown(number)} in the journal; "
+                "X-Mock-Request-Id of its answer says which it was",
+                "unknown_request",
+            )
+        return entry
+
+    def sessions_json(self) -> List[Json]:
+        """What there is of this session, or of all of them for `*` and the nameless one."""
+        names = [self.session]
+        if self.session in ("", EVERY_SESSION):
+            names = sorted({*self.mocks.names(), *self.journal.names()})
+        return [self.session_json(name) for name in names]
+
+    def session_json(self, name: str) -> Dict[str, Json]:
+        """How much there is of a session."""
+        entries = self.journal.entries(name)
+        session = self.mocks.sessions.get(name)
+        return {
+            "name": name or None,
+            "url": f"/@{quote(name, safe='')}" if name else "",
+            "requests": len(entries),
+            "running": sum(entry.ended is None for entry in entries),
+            "unmatched": sum(entry.asked.unmatched for entry in entries),
+            "mocks": len(session.mocks) if session else 0,
+        }
+
+    def count(self, wanted: Sequence[Condition], ended: Ended = None) -> int:
+        """How many requests fulfil conditions and ended as asked."""
+        return len(self.journal.matching(Wanted(self.session, wanted, ended)))
+
+    def waiting(
+        self, wanted: Sequence[Condition], count: int, ended: Ended, timeout: float
+    ) -> Work[Waited]:
+        """Work that gives the requests that fulfil conditions and ended as asked, once there are
+        `count` of them; or those that came in `timeout` seconds, and what differs of others."""
+        asked = Wanted(self.session, wanted, ended)
+        came, is_enough = yield from self.journal.waiting(asked, count, timeout)
+        if is_enough:
+            return Waited(came)
+        until = f"within {timeout:g} seconds"
+        if self.journal.closed:
+            until = "before the server was closed"
+        yield ASIDE
+        near = near_requests(self.entries(), wanted, ended)
+        there = [one.sentence for one in near] or [named(entry) for entry in came[-TOLD:]]
+        told = "; ".join(there) or "nothing"
+        return Waited(came, f"{len(came)} of {count} requests came {until}; there was {told}", near)
+
+    def leftovers(self, unused: bool, unmatched: bool, invalid: bool) -> Leftovers:
+        """What a test has left over or missed, of what it asks for.  Only mocks that were added
+        count: those from files are everybody's."""
+        entries = self.entries()
+        idle = [
+            (session, mock)
+            for session in self.sessions()
+            for mock in session.mocks
+            if unused and not session.count_of(mock)
+        ]
+        missed = [entry for entry in entries if unmatched and entry.asked.unmatched]
+        unread = [entry for entry in entries if invalid and entry.asked.is_invalid]
+        sentences = [unused_sentence(mock, entries) for _, mock in idle[:MOST_TOLD]]
+        sentences += [f"no mock answered {noted(one)}" for one in missed[:MOST_TOLD]]
+        sentences += [invalid_sentence(one) for one in unread[:MOST_TOLD]]
+        more = len(idle) + len(missed) + len(unread) - len(sentences)
+        if more:
+            sentences.append(f"and {more} more")
+        unused_mocks = [mock_json([session], mock) for session, mock in idle]
+        return Leftovers(unused_mocks, missed, unread, sentences)
+
+    def forget(self) -> int:
+        """Empty the journal; how many requests there were."""
+        return self.journal.clear(self.session)
+
+    def watch(self) -> Feed:
+        """A feed of the requests that come and end from now on."""
+        return self.journal.watch(self.session)
+
+    # --- what a model server tells of itself ---
+
+    def set_metric(self, name: str, given: GivenGauge) -> str:
+        """Set a gauge or a counter of the session's model server, and give its whole name;
+        Unavailable for a name that is none, NoRoom if too many are set."""
+        full = metric_name(name)
+        state = self.mocks.session(self.session).state
+        with state.lock:
+            if len(state.gauges) >= MOST_GAUGES and (full, given.port) not in state.gauges:
+                raise NoRoom(400, f"{MOST_GAUGES} metrics are set", code="too_many_metrics")
+            state.gauges[full, given.port] = given.gauge
+        return full
+
+    def unset_metric(self, name: str) -> int:
+        """Have a metric as if it was never set, on all ports; on how many it was."""
+        full, count = metric_name(name), 0
+        for session in self.sessions():
+            with session.state.lock:
+                gone = [key for key in session.state.gauges if key[0] == full]
+                for key in gone:
+                    del session.state.gauges[key]
+            count += len(gone)
+        return count
+
+    # --- gates, and everything ---
+
+    def release(self, number: str, events: int = 1) -> None:
+        """Let events of a gated stream out, whatever its session; `number` is its request's id.
+        Unavailable if there is no such stream."""
+        entry = self.known(number)
+        if not entry.gate:
+            reason = 'has no gate; its mock needs "gate": true'
+            raise Unavailable(f"request {number} {reason}", "no_gate")
+        if entry.ended:
+            raise Unavailable(f"request {number} has ended: {entry.ended}", "no_gate")
+        entry.gate.release(events)
+
+    def reset(self) -> None:
+        """Forget requests, mocks that were added, how often mocks were used, and metrics that were
+        set; let gated streams run to their end."""
+        self.forget()
+        # The mocks of these streams are about to go; nobody will know which gates were left shut.
+        self.journal.open_gates(self.session)
+        for session in self.sessions():
+            session.reset()
+
+
+def mock_json(sessions: Sequence[Session], mock: ParsedMock) -> Dict[str, Json]:
+    """What is shown of a mock, with how often sessions have used it."""
+    return {
+        "id": mock.id,
+        "name": mock.name,
+        "uses": sum(session.count_of(mock) for session in sessions),
+        "source": parse_json(utf8(mock.canonical)),
+    }
+
+
+def noted(entry: Entry) -> str:
+    """A request, and what was said of it."""
+    return f"{named(entry)}: {entry.asked.note}"
+
+
+def invalid_sentence(entry: Entry) -> str:
+    """A request that could not be read, or that its provider would have refused."""
+    broken = [one for one in entry.asked.violations if one.counts]
+    if not broken:
+        return f"could not read {noted(entry)}"
+    told = f"{named(entry)} breaks {broken[0].rule} at {broken[0].place}: {broken[0].message}"
+    if len(broken) > 1:
+        told += f" (and {len(broken) - 1} more)"
+    return told
+
+
+def unused_sentence(mock: ParsedMock, entries: Sequence[Entry]) -> str:
+    """That a mock was never used, and why: a request that it matches was refused, or what differs
+    of the request that came nearest to it."""
+    place = f" ({mock.id})"
+    if mock.name == mock.place:
+        place = ""
+    told = f'mock "{mock.name}"{place} was never used'
+    for entry in reversed(entries[-LOOKED_AT:]):
+        asked = entry.asked
+        is_refused = asked.note and not asked.mock and not asked.unmatched
+        if is_refused and not asked.differences(mock.conditions):
+            return f"{told}; it matches {noted(entry)}"
+    near = near_requests(entries, mock.conditions, None)
+    if near:
+        told += f"; nearest was {near[0].sentence}"
+    return told
+
+
+# === control_journal =========================================================
+# What the control API tells of the journal and of sessions.  Only translates.
+
+
+FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
+YES_AND_NO = ("0", "1", "false", "true")  # of a query
+
+
+class JournalControl:
+    """The routes of the journal."""
+
+    def __init__(self, mocks: Mocks, journal: Journal) -> None:
+        self.mocks = mocks
+        self.journal = journal
+
+    def operations(self, asked: ControlRequest) -> Operations:
+        """What can be done with the session that is meant."""
+        return Operations(self.mocks, self.journal, asked.session)
+
+    def requests(self, asked: ControlRequest) -> HttpResponse:
+        """The journal."""
+        query = asked.query("unmatched", "running", "limit", "mock", "session")
+        entries = self.operations(asked).entries()
+        if is_yes(query.get("unmatched")):
+            entries = [entry for entry in entries if entry.asked.unmatched]
+        if is_yes(query.get("running")):
+            entries = [entry for entry in entries if entry.ended is None]
+        mock = query.get("mock")
+        if not mock.is_absent:
+            entries = [entry for entry in entries if entry.asked.mock == mock.value]
+        limit = query.get("limit").whole(0, len(entries))
+        newest = entries[max(0, len(entries) - limit) :]
+        return control_response(200, {"requests": shown_entries(newest)})
+
+    def request(self, asked: ControlRequest) -> HttpResponse:
+        """One request, with its answer."""
+        asked.query("session")
+        return control_response(200, self.operations(asked).request(asked.params["id"]))
+
+    def known_sessions(self, asked: ControlRequest) -> HttpResponse:
+        """The sessions, or one alone."""
+        asked.query("session")
+        return control_response(200, {"sessions": self.operations(asked).sessions_json()})
+
+    def forget(self, asked: ControlRequest) -> HttpResponse:
+        """Empty the journal."""
+        return control_response(200, {"deleted": self.operations(asked).forget()})
+
+    def count(self, asked: ControlRequest) -> HttpResponse:
+        """How many requests match."""
+        body = asked.body("match", "ended")
+        wanted, ended = read_conditions(body), read_end(body.get("ended"))
+        return control_response(200, {"count": self.operations(asked).count(wanted, ended)})
+
+    def wait(self, asked: ControlRequest) -> Work[HttpResponse]:
+        """Requests that match, once there are enough."""
+        wait = read_wait(asked.body("match", "count", "ended", "timeout"))
+        operations = self.operations(asked)
+        waited = yield from operations.waiting(*wait)
+        if not waited.shortfall:
+            return control_response(200, {"requests": shown_entries(waited.entries)})
+        answer: Dict[str, Json] = {
+            "error": {"message": waited.shortfall, "code": "timeout"},
+            "matched": len(waited.entries),
+            "near_misses": [one.json() for one in waited.near],
+            "requests": shown_entries(operations.entries()[-20:]),
+        }
+        return control_response(408, answer)
+
+    def verify(self, asked: ControlRequest) -> HttpResponse:
+        """Whether all mocks were used and all requests answered by one, with what is left."""
+        wanted = read_verify(asked.body(*LOOKED_FOR))
+        left = self.operations(asked).leftovers(**wanted)
+        answer: Dict[str, Json] = {
+            "unused": left.unused,
+            "unmatched": shown_entries(left.unmatched),
+            "invalid": shown_entries(left.invalid),
+        }
+        if not left.sentences:
+            return control_response(200, answer)
+        error = {"message": "; ".join(left.sentences), "code": "not_verified"}
+        return control_response(409, {"error": error, **answer})
+
+    def release(self, asked: ControlRequest) -> HttpResponse:
+        """Let events of a gated stream out."""
+        events = asked.body("events").get("events").whole(1, 1)
+        self.operations(asked).release(asked.params["id"], events)
+        return control_response(200, {"released": events})
+
+    def live(self, asked: ControlRequest) -> Answered:
+        """An event when a request comes and one when it has ended."""
+        feed = self.operations(asked).watch()
+        # Not compressed: curl and EventSource are to show each event when it happens.
+        response = HttpResponse(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
+        return Answered(response, feed=feed, control=True)
+
+
+def is_yes(asked: Given) -> bool:
+    """Whether a parameter of a query says yes; one that is not there, or empty, says no."""
+    word = asked.text("").lower() or "0"  # a query is text
+    return asked.replaced(word).choice(YES_AND_NO) in ("1", "true")
+
+
+def shown_entries(entries: List[Entry]) -> List[Json]:
+    """Entries as JSON."""
+    return [entry.json() for entry in entries]
+
+
+# === inspector ===============================================================
+# The inspector: a page that shows the journal as it grows.
+
+
+INSPECTOR = r"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>mock_server.py</title>
+<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16
+ 16'%3E%3Cpath fill='%233a62c8' d='M3 1h10a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2H8l-4 3v-3H3a2 2 0 0 1-2-2V3
+ a2 2 0 0 1 2-2z'/%3E%3C/svg%3E">
+<style>
+:root {
+  --page: #f7f7f5; --panel: #fff; --line: #e4e3df; --text: #1d1d1b; --muted: #64625c;
+  --hover: #f2f2ef; --blue: #2f58bd; --blue-soft: #e8eefb; --green: #17703f; --green-soft: #dff3e6;
+  --red: #b3261e; --red-soft: #fdeae8; --amber: #825200; --amber-soft: #fbf0d5;
+  --mono: ui-monospace, "SF Mono", "JetBrains Mono", Menlo, Consolas, monospace;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #121315; --panel: #191a1d; --line: #2c2e33; --text: #e8e7e3; --muted: #a09f99;
+    --hover: #212327; --blue: #93b4f8; --blue-soft: #1f2b47; --green: #79d3a0;
+  --green-soft: #16331f;
+    --red: #f69a92; --red-soft: #3f1f1d; --amber: #e8bd5f; --amber-soft: #382c12;
+  }
+}
+* { box-sizing: border-box; }
+[hidden] { display: none !important; }
+html, body { height: 100%; margin: 0; }
+body {
+  display: flex; flex-direction: column; height: 100dvh; background: var(--page);
+  color: var(--text);
+  font: 14px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+  font-variant-numeric: tabular-nums; overflow-wrap: anywhere;
+}
+h1, h2, h3, p, dl, dd, ol, ul, pre { margin: 0; padding: 0; }
+ol, ul { list-style: none; }
+button, input, select {
+  font: inherit; color: inherit; border: 1px solid var(--line); border-radius: 7px;
+  background: var(--panel); height: 32px; padding: 0 10px;
+}
+button, select { cursor: pointer; }
+button { white-space: nowrap; }
+button:hover, select:hover { background: var(--hover); }
+button[aria-pressed="true"] {
+  background: var(--blue-soft); border-color: transparent; color: var(--blue);
+}
+button.main { background: var(--blue); border-color: var(--blue); color: var(--panel); }
+button.main:hover { filter: brightness(1.1); }
+button.quiet { border-color: transparent; background: none; color: var(--muted); }
+button.quiet:hover { background: var(--hover); color: var(--text); }
+button.small { height: 26px; padding: 0 8px; font-size: 12.5px; }
+:focus-visible { outline: 2px solid var(--blue); outline-offset: 1px; }
+pre, code, .mono { font-family: var(--mono); font-size: 12.5px; }
+.muted { color: var(--muted); }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.badge {
+  display: inline-block; padding: 0 7px; border-radius: 20px; font-size: 12px; line-height: 19px;
+  white-space: nowrap; background: var(--hover); color: var(--muted);
+}
+.badge.red { background: var(--red-soft); color: var(--red); }
+.badge.amber { background: var(--amber-soft); color: var(--amber); }
+.badge.green { background: var(--green-soft); color: var(--green); }
+.badge.blue { background: var(--blue-soft); color: var(--blue); }
+.red { color: var(--red); } .amber { color: var(--amber); }
+.green { color: var(--green); } .blue { color: var(--blue); }
+.dot { display: inline-block; width: 8px; height: 8px; border-radius: 50%;
+  background: currentColor; }
+.blue .dot, .live .dot { animation: pulse 1.6s ease-in-out infinite; }
+@keyframes pulse { 50% { opacity: .35; } }
+@media (prefers-reduced-motion: reduce) { * { animation: none !important;
+  transition: none !important; } }
+
+/* The head of the page: what it is, the tabs, whether it is connected. */
+header {
+  display: flex; align-items: center; flex-wrap: wrap; gap: 0 20px; padding: 0 16px;
+  background: var(--panel); border-bottom: 1px solid var(--line);
+}
+h1 { font-size: 15px; font-weight: 650; letter-spacing: -.01em; white-space: nowrap; }
+h1 svg { width: 17px; height: 17px; vertical-align: -3px; margin-right: 3px; color: var(--blue); }
+h1 small { font-weight: 400; color: var(--muted); font-size: 12.5px; }
+[role="tablist"] { display: flex; gap: 4px; align-self: stretch; }
+[role="tab"] {
+  height: 48px; border: 0; border-radius: 0; background: none; color: var(--muted);
+  padding: 2px 10px 0;
+  border-bottom: 2px solid transparent;
+}
+[role="tab"]:hover { background: none; color: var(--text); }
+[role="tab"][aria-selected="true"] {
+  color: var(--text); font-weight: 600; border-bottom-color: var(--blue);
+}
+[role="tab"]:focus-visible { outline-offset: -3px; }
+[role="tab"] span { font-weight: 400; color: var(--muted); margin-left: 3px; }
+#state { margin-left: auto; display: flex; align-items: center; gap: 8px; min-height: 48px; }
+#state.live { color: var(--green); } #state.paused { color: var(--amber); }
+#state.lost { color: var(--red); }
+
+main { flex: 1; min-height: 0; display: flex; flex-direction: column; position: relative; }
+#banner { padding: 10px 16px; background: var(--amber-soft); border-bottom: 1px solid var(--line); }
+#banner strong { color: var(--amber); }
+#banner li { font-family: var(--mono); font-size: 12.5px; }
+.toolbar { display: flex; flex-wrap: wrap; gap: 8px; padding: 10px 16px; align-items: center; }
+.toolbar .gap { flex: 1; }
+.search { position: relative; flex: 0 1 300px; min-width: 180px; }
+.search input { width: 100%; padding-right: 34px; }
+.search kbd {
+  position: absolute; right: 8px; top: 6px; width: 20px; text-align: center;
+  font: 12px/19px var(--mono);
+  color: var(--muted); border: 1px solid var(--line); border-radius: 5px; pointer-events: none;
+}
+.search input:focus + kbd { display: none; }
+input::placeholder { color: var(--muted); opacity: 1; }
+select { max-width: 180px; padding: 0 6px; }
+[role="tabpanel"] { flex: 1; min-height: 0; display: flex; flex-direction: column; }
+.split { flex: 1; min-height: 0; display: flex; border-top: 1px solid var(--line);
+  position: relative; }
+
+/* The list: a row is a line where there is room for all of it, and three short lines where not. */
+#pane { flex: 1; min-width: 0; container-type: inline-size; position: relative; }
+#list { height: 100%; overflow: auto; background: var(--panel); --row: 80px;
+  overflow-anchor: none; }
+#list:focus-visible { outline-offset: -2px; }
+#rows { position: relative; --row: 80px; }
+#columns { display: none; }
+.row {
+  position: absolute; left: 0; right: 0; height: var(--row); padding: 8px 16px 8px 13px;
+  border-left: 3px solid transparent; border-bottom: 1px solid var(--line); cursor: pointer;
+  display: grid; column-gap: 10px; grid-template:
+    "req req end status" 21px "user user user user" 21px "model answer nums nums" 21px
+    / minmax(0, auto) minmax(0, 1fr) auto 30px;
+}
+.row:hover { background: var(--hover); }
+.row[aria-selected="true"] { background: var(--blue-soft); }
+.row.miss { border-left-color: var(--red); } .row.odd { border-left-color: var(--amber); }
+.row.running { border-left-color: var(--blue); }
+.row [role] { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; }
+.row .model, .row .answer, .row .nums { font-size: 12.5px; }
+.row .model, .row .nums, .row .method, .row .end { color: var(--muted); }
+.row .nums > * { font-size: 12.5px; text-align: right; }
+.row .method { font-size: 12px; margin-right: 6px; }
+.row .badge { margin-right: 6px; line-height: 18px; vertical-align: bottom; }
+.row .end .badge { margin: 0 0 0 6px; }
+.nums { display: flex; gap: 10px; grid-area: nums; justify-content: end; }
+.time { grid-area: time; } .req { grid-area: req; } .model { grid-area: model; }
+.user { grid-area: user; } .answer { grid-area: answer; } .status { grid-area: status; }
+.events-sent { grid-area: events; } .took { grid-area: took; }
+.end { grid-area: end; justify-self: end; } .row .status { text-align: right; }
+@container (max-width: 560px) {
+  #rows { --row: 101px; }
+  .row { grid-template: "req end status" 21px "user user user" 21px "answer events took" 21px
+    "model time time" 21px / minmax(0, 1fr) auto auto; }
+  .nums { display: contents; }
+  .time { text-align: right; }
+}
+@container (min-width: 960px) {
+  #rows { --row: 37px; }
+  .row, #columns { padding-block: 0; column-gap: 14px; align-items: center; grid-template:
+    "time req model user answer status events took end" auto / 88px minmax(0, 1.3fr) minmax(0,
+  1.1fr)
+    minmax(0, 1.6fr) minmax(0, 1.2fr) 42px 58px 66px minmax(0, 136px); }
+  #columns {
+    display: grid; position: sticky; top: 0; z-index: 1; height: 32px; padding: 0 16px;
+    background: var(--panel); border-bottom: 1px solid var(--line); font-size: 12px;
+    color: var(--muted);
+  }
+  .nums { display: contents; }
+  .nums > *, .took, .events-sent, .status { text-align: right; }
+  .nums > .time { text-align: left; } .end { justify-self: start; }
+  .row .answer { font-size: inherit; }
+  .row .nums > *, .row .model { font-size: 13px; color: var(--muted); }
+}
+#newer { position: absolute; top: 40px; left: 50%; transform: translateX(-50%); z-index: 2;
+  border-radius: 20px; box-shadow: 0 2px 10px #0003; }
+.empty { padding: 12vh 24px; max-width: 620px; margin: 0 auto; }
+.empty h2 { font-size: 17px; font-weight: 600; margin-bottom: 6px; }
+.empty .block { margin-top: 16px; }
+
+/* Details of one request. */
+#details {
+  flex: 0 0 clamp(440px, 46%, 860px); min-width: 0; overflow: auto; background: var(--page);
+  border-left: 1px solid var(--line); overscroll-behavior: contain;
+}
+#details:focus-visible { outline-offset: -2px; }
+.title { position: sticky; top: 0; z-index: 3; background: var(--page); padding: 12px 16px 10px;
+  border-bottom: 1px solid var(--line); }
+.title .line { display: flex; gap: 4px; align-items: start; }
+.title h2 { flex: 1; font-size: 15px; font-weight: 600; min-width: 0; padding-top: 1px;
+  max-height: 66px; overflow: auto; }
+.title .what { display: flex; flex-wrap: wrap; gap: 4px 10px; align-items: center;
+  margin-top: 4px; }
+.what span .badge { margin-left: 6px; }
+.note { margin: 12px 16px 0; padding: 8px 12px; border-radius: 8px; background: var(--amber-soft); }
+.part { border-bottom: 1px solid var(--line); padding: 0 16px; }
+.part > summary { padding: 11px 0; cursor: pointer; display: flex; gap: 8px; list-style: none;
+  font-weight: 600; align-items: baseline; }
+summary::-webkit-details-marker { display: none; }
+.part > summary::before, .mock > summary::before {
+  content: ""; width: 6px; height: 6px; flex: none; border: solid var(--muted);
+  border-width: 0 1.5px 1.5px 0; transform: translateY(-2px) rotate(-45deg); margin-right: 2px;
+}
+[open] > summary::before { transform: translateY(-2px) rotate(45deg); }
+.part > summary .muted { font-weight: 400; font-size: 12.5px; margin-left: auto; }
+.part > .inside { padding-bottom: 16px; }
+.inside { display: grid; gap: 12px; grid-template-columns: minmax(0, 1fr); }
+dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 3px 16px; }
+dl.facts dt { color: var(--muted); }
+dl.facts dd { min-width: 0; }
+.block, .card, .events { border: 1px solid var(--line); border-radius: 8px;
+  background: var(--panel); }
+.block { overflow: hidden; }
+.block > div { display: flex; align-items: center; gap: 6px; padding: 3px 4px 3px 12px;
+  font-size: 12.5px;
+  color: var(--muted); border-bottom: 1px solid var(--line); min-height: 33px; flex-wrap: wrap; }
+.block > div span { flex: 1; }
+.block pre { padding: 10px 12px; white-space: pre-wrap; overflow: auto; max-height: 380px;
+  tab-size: 2; }
+.block pre.all { max-height: none; }
+pre:focus-visible { outline-offset: -2px; }
+pre b { font-weight: 400; color: var(--blue); } pre i { font-style: normal; color: var(--green); }
+pre u { text-decoration: none; color: var(--amber); }
+.card { padding: 10px 12px; }
+.card > h3 { margin-top: 10px; }
+.card dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 12px;
+  align-items: baseline; }
+.card dt { color: var(--muted); font-size: 12.5px; }
+.card dd { font-family: var(--mono); font-size: 12.5px; white-space: pre-wrap; min-width: 0; }
+.got mark { background: var(--red-soft); color: var(--red); }
+.expected mark { background: var(--green-soft); color: var(--green); }
+mark { border-radius: 3px; padding: 1px 0; }
+.card h3 { font: 600 12.5px var(--mono); margin-bottom: 3px; }
+.card h3 span { font-weight: 400; }
+.buttons { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
+
+/* The events of a stream on a line. */
+.line-of-time { touch-action: pan-y; cursor: crosshair; border-radius: 6px; }
+.line-of-time svg { display: block; width: 100%; height: 46px; }
+.line-of-time .wait { fill: var(--line); } .line-of-time .flow { fill: var(--blue-soft); }
+.line-of-time line { stroke: var(--blue); stroke-width: 1.5; }
+.line-of-time .now { stroke: var(--text); stroke-width: 2.5; }
+.axis { display: flex; justify-content: space-between; font-size: 11.5px; color: var(--muted);
+  margin-top: 3px; }
+.events { max-height: 264px; overflow: auto; font-family: var(--mono); font-size: 12px; }
+.events li { display: grid; grid-template-columns: 3.5ch 9ch 9ch minmax(0, 1fr); gap: 10px;
+  padding: 2px 12px; cursor: pointer; white-space: nowrap; content-visibility: auto;
+  contain-intrinsic-size: auto 21px; }
+.events li > span { color: var(--muted); text-align: right; }
+.events li > code { overflow: hidden; text-overflow: ellipsis; font-size: 12px; }
+.events li:hover { background: var(--hover); }
+.events li.now { background: var(--blue-soft); }
+
+/* Mocks and sessions. */
+.sheet { flex: 1; overflow: auto; background: var(--panel); border-top: 1px solid var(--line); }
+.mock { border-bottom: 1px solid var(--line); padding: 0 16px; content-visibility: auto;
+  contain-intrinsic-size: auto 59px; }
+.mock > summary { display: grid; grid-template-columns: 10px 76px minmax(0, 1fr) minmax(0, 1fr);
+  gap: 2px 12px; align-items: center; padding: 9px 0; cursor: pointer; list-style: none; }
+.mock > summary:hover .name { text-decoration: underline; text-underline-offset: 3px; }
+.mock .name { font-weight: 550; }
+.mock .badge { justify-self: start; }
+.mock .cut { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; display: block; }
+.mock .inside { padding: 2px 0 14px; }
+.mock.unused .name { color: var(--muted); }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: 10px 16px; border-bottom: 1px solid var(--line); }
+th { font-weight: 500; font-size: 12px; color: var(--muted); }
+th.n, td.n { text-align: right; }
+td .buttons { justify-content: flex-end; flex-wrap: nowrap; }
+#toast { position: fixed; bottom: 18px; left: 50%; transform: translateX(-50%); z-index: 9;
+  background: var(--text); color: var(--page); padding: 8px 14px; border-radius: 8px;
+  max-width: 90vw; }
+#toast:empty { display: none; }
+#locked { position: absolute; inset: 0; z-index: 8; background: var(--page); overflow: auto; }
+#locked form { display: flex; gap: 8px; margin: 16px 0; flex-wrap: wrap; }
+#locked input { flex: 1 1 220px; min-width: 0; }
+
+@media (max-width: 820px) {
+  .split { position: static; }
+  #details { position: absolute; inset: 0; border: 0; z-index: 5; }
+}
+@media (max-width: 620px) {
+  header { padding: 0 12px; gap: 0 10px; }
+  [role="tablist"] { order: 3; width: 100%; }
+  [role="tab"] { height: 40px; flex: 1; }
+  #state { min-height: 44px; }
+  .toolbar { padding: 10px 12px; gap: 8px; }
+  .search { flex: 1 0 100%; }
+  .search kbd { display: none; }
+  .toolbar select { flex: 1 1 40%; max-width: none; min-width: 0; }
+  .toolbar button { padding: 0 9px; }
+  .row { padding-inline: 10px 12px; }
+  .title, .part, .mock { padding-inline: 12px; }
+  .mock > summary { grid-template-columns: 10px 70px minmax(0, 1fr); }
+  .mock > summary .answers { grid-column: 3; }
+  dl.facts { column-gap: 12px; }
+  .events li { grid-template-columns: 3ch 8ch minmax(0, 1fr); }
+  .events li > span:nth-child(3) { display: none; }
+  table, tbody, tr { display: block; } thead { display: none; }
+  tr { display: grid; grid-template-columns: 1fr 1fr; padding: 10px 12px; gap: 4px 12px;
+    border-bottom: 1px solid var(--line); }
+  td { border: 0; padding: 0; } td.wide { grid-column: 1 / -1; } td.n { text-align: left; }
+  td.n::after { content: " " attr(data-unit); color: var(--muted); }
+  td .buttons { justify-content: flex-start; flex-wrap: wrap; margin-top: 4px; }
+}
+</style>
+</head>
+<body>
+<header>
+  <h1><svg viewBox="0 0 16 16" fill="currentColor" aria-hidden="true"><path
+    d="M3 1h10a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2H8l-4 3v-3H3a2 2 0 0 1-2-2V3a2 2 0 0 1 2-2z"/></svg>
+    mock_server.py <small id="version"></small></h1>
+  <div role="tablist" aria-label="Views">
+    <button role="tab" id="tab-requests" aria-controls="requests">Requests<span></span></button>
+    <button role="tab" id="tab-mocks" aria-controls="mocks">Mocks<span></span></button>
+    <button role="tab" id="tab-sessions" aria-controls="sessions">Sessions<span></span></button>
+  </div>
+  <div id="state" role="status"></div>
+</header>
+<main>
+  <div id="banner" role="alert" hidden></div>
+  <section id="requests" role="tabpanel" aria-labelledby="tab-requests">
+    <div class="toolbar">
+      <div class="search"><input id="text" type="search" placeholder="Filter requests"
+        aria-label="Filter requests by text" autocomplete="off" spellcheck="false"><kbd>/</kbd>
+      </div>
+      <select id="provider" aria-label="Provider"></select>
+      <select id="session" aria-label="Session"></select>
+      <button id="misses" aria-pressed="false">No match</button>
+      <button id="broken" aria-pressed="false">Violations</button>
+      <span class="gap"></span>
+      <button id="pause" aria-pressed="false">Pause</button>
+      <button id="clear" title="Forget the requests of the session that is chosen">Clear</button>
+    </div>
+    <div class="split">
+      <div id="pane">
+        <button id="newer" class="main small" hidden></button>
+        <div id="list" role="grid" aria-label="Requests, newest first" tabindex="0">
+          <div role="rowgroup">
+            <div id="columns" role="row" aria-rowindex="1">
+              <span role="columnheader" class="req">Request</span>
+              <span role="columnheader" class="model">Provider and model</span>
+              <span role="columnheader" class="user">User</span>
+              <span role="columnheader" class="answer">Answered by</span>
+              <span role="columnheader" class="status">Status</span>
+              <span role="columnheader" class="events-sent">Events</span>
+              <span role="columnheader" class="took">Took</span>
+              <span role="columnheader" class="time">Time</span>
+              <span role="columnheader" class="end">End</span>
+            </div>
+          </div>
+          <div id="rows" role="rowgroup"></div>
+        </div>
+        <div id="none" class="empty" hidden></div>
+      </div>
+      <section id="details" aria-label="Details" tabindex="-1" hidden></section>
+    </div>
+  </section>
+  <section id="mocks" role="tabpanel" aria-labelledby="tab-mocks" hidden>
+    <div class="toolbar">
+      <div class="search"><input id="mock-text" type="search" placeholder="Filter mocks"
+        aria-label="Filter mocks by text" autocomplete="off" spellcheck="false"><kbd>/</kbd></div>
+      <select id="mock-session" aria-label="Session of the mocks"></select>
+      <button id="unused" aria-pressed="false">Unused</button>
+    </div>
+    <div class="sheet" id="mock-list" tabindex="0" role="region" aria-label="Mocks"></div>
+  </section>
+  <section id="sessions" role="tabpanel" aria-labelledby="tab-sessions" hidden>
+    <div class="sheet" id="session-list" tabindex="0" role="region" aria-label="Sessions"></div>
+  </section>
+  <div id="locked" hidden></div>
+  <div id="toast" role="status"></div>
+</main>
+<script>
+"use strict";
+// What a request says is shown as text: nothing here writes HTML, and all text goes through
+// shown().
+
+const MOST = 2000;  // requests that the list holds; older ones go
+const $ = id => document.getElementById(id);
+
+// --- text ---
+
+// What can't be seen, or turns the text around it: control characters, marks of direction, and
+// halves of surrogate pairs.
+const UNSEEN = new RegExp("[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u061c\\u200b" +
+  "\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff\\ufff9-\\ufffb]|\\p{Cs}", "gu");
+
+function shown(text) {
+  return text.replace(UNSEEN, one => "\\u" + one.charCodeAt(0).toString(16).padStart(4, "0"));
+}
+
+function h(tag, options = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(options)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== false && value !== undefined) node.setAttribute(name, shown(String(value)));
+  }
+  return fill(node, ...children);
+}
+
+function fill(node, ...children) {
+  const wanted = children.flat(Infinity).filter(child => child || child === 0);
+  node.replaceChildren(...wanted.map(one => one instanceof Node ? one : shown(String(one))));
+  return node;
+}
+
+function took(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  if (!seconds) return "0 ms";
+  if (seconds < .0995) return (seconds * 1000).toFixed(1) + " ms";
+  if (seconds < .9995) return (seconds * 1000).toFixed(0) + " ms";
+  if (seconds < 60) return seconds.toFixed(2) + " s";
+  return Math.floor(seconds / 60) + " min " + Math.floor(seconds % 60) + " s";
+}
+
+function clock(time) {
+  const at = new Date(time), two = number => String(number).padStart(2, "0");
+  if (isNaN(at)) return String(time);
+  const milliseconds = String(at.getMilliseconds()).padStart(3, "0");
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":") + "." + milliseconds;
+}
+
+function plural(number, what) {
+  return number.toLocaleString("en") + " " + what + (number === 1 ? "" : "s");
+}
+
+const span = (kind, ...children) => h("span", kind ? { class: kind } : {}, ...children);
+const button = (text, onclick, kind = "small", options = {}) =>
+  h("button", { class: kind, onclick, ...options }, text);
+const asText = value => typeof value === "string" ? value : JSON.stringify(value, null, 2);
+const oneLine = text => text.slice(0, 300).replace(/\s+/g, " ");
+const sessionName = name => name ? "@" + name : "no session";
+
+// --- the server ---
+
+class Refusal extends Error {
+  constructor(status, { message, code } = {}) {
+    super(message ?? "the server answered " + status);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const token = { get: () => sessionStorage.getItem("mock_server token") ?? "",
+  set: value => sessionStorage.setItem("mock_server token", value) };
+
+// Addresses are relative: the page may be below a session's prefix, or a gateway's.
+async function ask(path, options = {}) {
+  const headers = token.get() ? { Authorization: "Bearer " + token.get() } : {};
+  const answer = await fetch(path, { cache: "no-store", ...options, headers });
+  if (answer.ok) return answer;
+  const told = await answer.json().catch(() => ({}));
+  throw new Refusal(answer.status, told.error);
+}
+const get = async (path, signal) => (await ask(path, { signal })).json();
+const inSession = name => "session=" + encodeURIComponent(name);
+
+// --- what is known ---
+
+const here = /\/(?:@|%40)([^/]+)\/__mock__\/$/.exec(location.pathname);
+let entries = new Map();    // requests by id, oldest first
+let fresh = new Set();      // ids of those that came since the page was last connected
+let frozen = null;          // the requests that a list in pause shows
+let sessions = [], mocks = [], health = {};
+let cursor = null;          // id of the request that is chosen
+let following = null;       // what is connected: its end can be asked for
+let isLoading = false, isStale = false;
+const wanted = { tab: "requests", text: "", provider: "", misses: false, broken: false,
+  session: here ? decodeURIComponent(here[1]) : "*" };
+
+function isWanted(entry) {
+  if (wanted.session !== "*" && (entry.session ?? "") !== wanted.session) return false;
+  if (wanted.provider && (entry.provider ?? "none") !== wanted.provider) return false;
+  if (wanted.misses && !entry.unmatched) return false;
+  if (wanted.broken && !entry.violations.length) return false;
+  return !wanted.text || words(entry).includes(wanted.text.toLowerCase());
+}
+
+const spoken = new WeakMap();
+function words(entry) {
+  if (!spoken.has(entry)) {
+    const said = [entry.id, entry.method, entry.target, entry.provider, entry.model, entry.user,
+      entry.mock, entry.status, entry.note, entry.fault, entry.ended, entry.session, entry.api];
+    spoken.set(entry, said.concat(entry.violations.map(one => one.rule)).join(" ").toLowerCase());
+  }
+  return spoken.get(entry);
+}
+
+function put(entry) {
+  const old = entries.get(entry.id);
+  if (old && old.ended && !entry.ended) return;
+  entries.set(entry.id, entry);
+  for (const id of entries.keys()) {
+    if (entries.size <= MOST) break;
+    entries.delete(id);
+  }
+}
+
+function forget(session) {
+  for (const [id, entry] of entries) {
+    if (session !== "*" && (entry.session ?? null) !== (session || null)) continue;
+    entries.delete(id);
+    fresh.delete(id);
+  }
+  if (detail.id !== null && !entries.has(detail.id)) detail.refresh();
+  drawSoon();
+}
+
+// The journal as it is now.  What came while it was asked for stays.
+async function load() {
+  isStale = true;
+  if (isLoading) return;
+  isLoading = true;
+  try {
+    while (isStale) {
+      isStale = false;
+      const { requests } = await get("requests?session=*&limit=" + MOST);
+      const came = [...entries.values()].filter(entry => fresh.has(entry.id));
+      entries = new Map(requests.map(entry => [entry.id, entry]));
+      came.forEach(put);
+    }
+  } finally {
+    isLoading = false;
+  }
+  drawSoon();
+}
+
+const happened = {
+  request(entry) {
+    fresh.add(entry.id);
+    put(entry);
+  },
+  ended(entry) {
+    // One that is unknown was forgotten while it ran.
+    if (entries.has(entry.id) || isLoading) put(entry);
+    if (entry.id === detail.id) detail.refresh();
+  },
+  reset({ session }) {
+    forget(session);
+    load().catch(lost);
+    if (wanted.tab !== "requests") refreshTab();
+  },
+};
+
+async function follow() {
+  const stop = following = new AbortController();
+  meet(await get("health"));
+  const answer = await ask("requests/live?session=*", { signal: stop.signal });
+  fresh = new Set();
+  setState("live", "Live");
+  load().catch(lost);
+  refreshSessions();
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let text = "";;) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error("the server has ended the connection");
+    const blocks = (text + value).split("\n\n");
+    text = blocks.pop();
+    blocks.forEach(hear);
+    drawSoon();
+  }
+}
+
+function hear(block) {
+  const lines = block.split("\n");
+  const field = name => lines.filter(line => line.startsWith(name + ": "))
+    .map(line => line.slice(name.length + 2)).join("\n");
+  const act = Object.hasOwn(happened, field("event")) && happened[field("event")];
+  if (act) act(JSON.parse(field("data")));
+}
+
+// The server's name for this run of it: another one has another journal, with the same ids.
+function meet(found) {
+  const isOther = health.instance && found.instance !== health.instance;
+  health = found;
+  if (isOther) {
+    entries.clear();
+    detail.leave("The server was started again. This is what was known of the request before.");
+    cursor = frozen = null;
+    say("The server was started again: its journal begins anew");
+  }
+  fill($("version"), found.version);
+  drawBanner();
+}
+
+let wake = () => {};
+async function stayConnected() {
+  for (let pause = 500;; pause = Math.min(pause * 2, 5000)) {
+    const began = Date.now();
+    try {
+      await follow();
+    } catch (error) {
+      if (Date.now() - began > 5000) pause = 500;
+      if (error instanceof Refusal && [401, 403].includes(error.status)) {
+        lock(error);
+        await new Promise(resolve => wake = resolve);
+      } else {
+        await countDown(pause);
+      }
+    }
+  }
+}
+
+const lost = () => following?.abort();
+
+async function countDown(pause) {
+  const until = Date.now() + pause;
+  const again = button("Try now", () => wake());
+  setState("lost", "Disconnected, trying again", again);
+  await Promise.race([new Promise(resolve => wake = resolve),
+    new Promise(resolve => setTimeout(resolve, until - Date.now()))]);
+}
+
+let state = "", stateText = "";
+function setState(kind, text, ...more) {
+  if (kind === "live") $("locked").hidden = true;
+  if (kind === "live" && frozen) [kind, text] = ["paused", "Paused"];
+  const same = state === kind && stateText === text;
+  [state, stateText] = [kind, text];
+  if (same) return;
+  $("state").className = kind;
+  fill($("state"), span("dot"), span("", text), ...more);
+}
+
+function lock(error) {
+  setState("lost", "Locked");
+  const field = h("input", { type: "password", "aria-label": "Control token", autocomplete: "off",
+    placeholder: "Control token" });
+  const wrong = token.get() && h("p", { class: "red", role: "alert" }, "That is not the token.");
+  const enter = event => {
+    event.preventDefault();
+    token.set(field.value.trim());
+    wake();
+  };
+  fill($("locked"), h("div", { class: "empty" },
+    h("h2", {}, "This server wants its control token"),
+    h("p", {}, "It was started with --control-token, and what it knows of requests is for those " +
+      "who have the token. It is kept until this tab is closed."),
+    h("form", { onsubmit: enter }, field, h("button", { class: "main" }, "Connect")), wrong,
+    h("p", { class: "muted" }, "The server says: ", error.message)));
+  $("locked").hidden = false;
+  field.focus();
+}
+
+// What is under way is asked for twice a second, while somebody looks.
+async function poll() {
+  if (document.hidden || state === "lost" || !state) return;
+  const running = [...entries.values()].filter(entry => !entry.ended);
+  if (!running.length) return;
+  if (running.some(entry => entry.id === detail.id)) detail.refresh();
+  const { requests } = await get("requests?session=*&running=1");
+  for (const entry of requests) if (entries.has(entry.id)) put(entry);
+  const known = new Set(requests.map(entry => entry.id));
+  // It has ended, or is forgotten, and that was not heard.
+  const gone = running.filter(({ id }) => !known.has(id) && entries.get(id)?.ended === null);
+  gone.forEach(entry => fresh.delete(entry.id));
+  if (gone.length) await load();
+  drawSoon();
+}
+
+async function checkHealth() {
+  if (document.hidden || state === "lost" || !state) return;
+  const found = await get("health", AbortSignal.timeout(4000));
+  if (health.instance && found.instance !== health.instance) return lost();
+  meet(found);
+  if (wanted.tab !== "requests") refreshTab();
+  else refreshSessions();
+}
+
+function every(milliseconds, job) {
+  const again = () => job().catch(error => error instanceof Refusal || lost())
+    .finally(() => setTimeout(again, milliseconds));
+  setTimeout(again, milliseconds);
+}
+
+function drawBanner() {
+  const problems = health.load_errors ?? [];
+  if ($("banner").dataset.told === JSON.stringify(problems)) return;
+  $("banner").dataset.told = JSON.stringify(problems);
+  $("banner").hidden = !problems.length;
+  const more = problems.length > 5 && h("li", {}, "and " + (problems.length - 5) + " more");
+  fill($("banner"), h("strong", {}, "Mock files could not be read again."),
+    " The mocks that were there before go on answering.",
+    h("ul", {}, problems.slice(0, 5).map(one => h("li", {}, one)), more));
+}
+
+// --- the list of requests ---
+
+let isDrawing = false;
+function drawSoon() {
+  if (isDrawing) return;
+  isDrawing = true;
+  requestAnimationFrame(() => {
+    isDrawing = false;
+    draw();
+  });
+}
+
+let listed = [];            // the requests in the list, newest first
+const made = new Map();     // the rows that are in the page, by id
+
+function draw() {
+  const all = frozen ?? [...entries.values()];
+  const before = listed;
+  listed = all.filter(isWanted).reverse();
+  drawFilters(all);
+  drawNone();
+  keepPlace(before);
+  drawRows();
+  detail.follow();
+}
+
+function rowHeight() {
+  return parseFloat(getComputedStyle($("rows")).getPropertyValue("--row"));
+}
+
+// What one looks at stays where it is while others come above it.
+function keepPlace(before) {
+  const list = $("list"), height = rowHeight();
+  const isReading = list.scrollTop > 0 || !$("details").hidden;
+  const first = before[Math.floor(list.scrollTop / height)];
+  $("rows").style.height = listed.length * height + "px";
+  const now = first ? listed.findIndex(entry => entry.id === first.id) : -1;
+  const moved = now - before.indexOf(first);
+  if (isReading && now >= 0 && moved) list.scrollTop += moved * height;
+  drawNewer();
+}
+
+function drawNewer() {
+  const above = Math.floor($("list").scrollTop / rowHeight());
+  $("newer").hidden = above < 1;
+  fill($("newer"), "↑ " + plural(above, "newer request"));
+}
+
+function drawRows() {
+  const list = $("list"), height = rowHeight();
+  const from = Math.max(0, Math.floor(list.scrollTop / height) - 8);
+  const to = Math.min(listed.length, Math.ceil((list.scrollTop + list.clientHeight) / height) + 8);
+  const stay = new Set(listed.slice(from, to).map(entry => entry.id));
+  for (const [id, row] of made) {
+    if (stay.has(id)) continue;
+    row.node.remove();
+    made.delete(id);
+  }
+  for (let at = from; at < to; at += 1) {
+    const entry = listed[at];
+    let row = made.get(entry.id);
+    if (!row || row.entry !== entry || !entry.ended) {
+      row?.node.remove();
+      row = { node: rowOf(entry), entry };
+      made.set(entry.id, row);
+    }
+    // In the page they stand in the order in which they are seen.
+    const there = $("rows").children[at - from] ?? null;
+    if (row.node !== there) $("rows").insertBefore(row.node, there);
+    row.node.style.top = at * height + "px";
+    row.node.setAttribute("aria-rowindex", at + 2);
+    row.node.setAttribute("aria-selected", entry.id === cursor);
+  }
+  list.setAttribute("aria-rowcount", listed.length + 1);
+  if (made.has(cursor)) list.setAttribute("aria-activedescendant", "r" + cursor);
+  else list.removeAttribute("aria-activedescendant");
+}
+
+const duration = entry => entry.duration ??
+  (entry.ended ? null : Math.max(0, (Date.now() - Date.parse(entry.time)) / 1000));
+
+function rowOf(entry) {
+  const cell = (name, ...children) => h("span", { role: "gridcell", class: name }, ...children);
+  const kind = entry.unmatched || entry.fault ? " miss" : entry.violations.length ? " odd" : "";
+  return h("div", { role: "row", id: "r" + entry.id, "data-id": entry.id,
+    class: "row" + (entry.ended ? kind : " running") },
+    cell("req", span("method", entry.method),
+      entry.session && span("badge", "@" + entry.session),
+      entry.path.slice(0, 300)),
+    cell("model", [entry.provider, entry.model?.slice(0, 200)].filter(Boolean).join(" · ")),
+    cell("user", oneLine(entry.user ?? "") || span("muted", "—")),
+    cell("answer", answerOf(entry)),
+    cell("status " + statusColour(entry.status), entry.status ?? "—"),
+    span("nums", cell("events-sent", eventsOf(entry)),
+      cell("took", took(duration(entry))), cell("time", clock(entry.time))),
+    cell("end", endOf(entry)));
+}
+
+function statusColour(status) {
+  if (!status) return "muted";
+  return status < 400 ? "green" : "red";
+}
+
+function answerOf(entry) {
+  if (entry.unmatched) return span("badge red", "no match");
+  if (entry.mock) return entry.mock.slice(0, 300);
+  const { recorded } = entry.forwarded ?? {};
+  const text = recorded ? "forwarded, recorded as " + recorded : entry.note;
+  return span("muted", oneLine(text || "—"));
+}
+
+function eventsOf(entry) {
+  if (!entry.events_sent && !entry.events_total) return "";
+  const { events_sent: sent, events_total: total } = entry;
+  return (total === null || total === sent ? sent : sent + "/" + total) + "";
+}
+
+function endOf(entry) {
+  const broken = entry.violations.length;
+  const counts = entry.violations.some(one => !one.default);
+  const fault = entry.fault && span("badge red", entry.fault);
+  const word = span("unseen", broken === 1 ? " violation" : " violations");
+  return [endWord(entry), fault,
+    broken > 0 && span(counts ? "badge amber" : "badge", "⚠ " + broken, word)];
+}
+
+function endWord(entry) {
+  if (entry.ended === "complete") return "complete";
+  if (entry.ended === "fault") return entry.fault ? "" : "fault";
+  if (entry.ended) return span("amber", entry.ended.replaceAll("_", " "));
+  return span("blue", span("dot"), entry.gated ? " held" : " running");
+}
+
+function drawNone() {
+  $("none").hidden = listed.length > 0 || !state;
+  $("list").hidden = listed.length === 0;
+  const kind = entries.size ? "filtered" : "nothing";
+  if ($("none").hidden || $("none").dataset.kind === kind) return;
+  $("none").dataset.kind = kind;
+  if (kind === "filtered") {
+    fill($("none"), h("h2", {}, "No request fits the filters"),
+      h("button", { onclick: showAll }, "Show all"));
+    return;
+  }
+  const example = "curl -s " + location.origin + location.pathname.replace("__mock__/", "") +
+    "v1/chat/completions -H 'content-type: application/json' -d '" + JSON.stringify({
+      model: "gpt-4o-mini",
+      messages: [{ role: "user", content: "Explain recursion in one sentence." }] }) + "'";
+  fill($("none"), h("h2", {}, "No requests yet"),
+    h("p", { class: "muted" },
+      "They are shown here as they come. Point a client at this server, or try:"),
+    block("In a shell", example));
+}
+
+function showAll() {
+  Object.assign(wanted, { text: "", provider: "", session: "*", misses: false, broken: false });
+  $("text").value = "";
+  drawSoon();
+}
+
+function drawFilters(all) {
+  const providers = [...new Set(all.map(entry => entry.provider ?? "none"))].sort();
+  options($("provider"), [["", "All providers"],
+    ...providers.map(name => [name, name === "none" ? "no provider" : name])], wanted.provider);
+  const names = [...new Set([...sessions.map(one => one.name ?? ""),
+    ...all.map(entry => entry.session ?? ""),
+    ...(wanted.session === "*" ? [] : [wanted.session])])];
+  const choices = [["*", "All sessions"], ...names.sort().map(name => [name, sessionName(name)])];
+  options($("session"), choices, wanted.session);
+  options($("mock-session"), choices, wanted.session);
+  const missed = all.filter(entry => entry.unmatched).length;
+  const broken = all.filter(entry => entry.violations.length).length;
+  fill($("misses"), "No match" + (missed ? " " + missed : ""));
+  fill($("broken"), "Violations" + (broken ? " " + broken : ""));
+  $("misses").setAttribute("aria-pressed", wanted.misses);
+  $("broken").setAttribute("aria-pressed", wanted.broken);
+  fill($("tab-requests").lastChild, String(all.length));
+  const waiting = frozen ? entries.size - frozen.filter(entry => entries.has(entry.id)).length : 0;
+  fill($("pause"), frozen ? "Resume" + (waiting ? " (" + waiting + " new)" : "") : "Pause");
+  $("pause").setAttribute("aria-pressed", Boolean(frozen));
+  document.title = (missed ? "(" + missed + ") " : "") + "mock_server.py";
+}
+
+function options(select, choices, value) {
+  const told = JSON.stringify(choices);
+  if (select.dataset.told !== told) {
+    fill(select, choices.map(([key, text]) => h("option", { value: key }, text.slice(0, 60))));
+    select.dataset.told = told;
+  }
+  select.value = value;
+}
+
+// --- details ---
+
+const detail = {
+  id: null, entry: null, note: "", latest: 0, parts: new Map(), stream: null,
+
+  open(id) {
+    cursor = id;
+    if (id !== this.id || $("details").hidden) {
+      Object.assign(this, { id, entry: entries.get(id), note: "", stream: null, seen: null });
+      this.parts.clear();
+      fill($("details"));
+      $("details").hidden = false;
+      $("details").scrollTop = 0;
+      this.draw();
+      this.refresh();
+    }
+    drawSoon();
+    remember();
+  },
+
+  close() {
+    Object.assign(this, { id: null, entry: null });
+    $("details").hidden = true;
+    drawSoon();
+    remember();
+    $("list").focus();
+  },
+
+  // What is shown stays, but nothing more will be known of it.
+  leave(note) {
+    if (this.note || !this.entry) return;
+    Object.assign(this, { id: null, note });
+    this.draw();
+  },
+
+  follow() {
+    if (this.id === null) return;
+    if (!entries.has(this.id)) return;
+    const entry = entries.get(this.id);
+    if (entry === this.seen) return;
+    this.seen = entry;
+    this.entry = { ...this.entry, ...entry };
+    this.draw();
+  },
+
+  async refresh() {
+    const id = this.id, turn = this.latest += 1;
+    if (id === null) return;
+    try {
+      const entry = await get("requests/" + encodeURIComponent(id));
+      if (this.id !== id || turn !== this.latest) return;
+      this.entry = entry;
+      this.draw();
+    } catch (error) {
+      if (this.id === id && error.code === "unknown_request") {
+        this.leave("The server has forgotten this request. This is what was known of it.");
+      }
+    }
+  },
+
+  draw() {
+    const entry = this.entry, box = $("details");
+    this.part("title", "", [entry.method, entry.target, entry.status, entry.ended, entry.gated,
+      entry.ended && entry.duration], () => titleOf(entry));
+    this.part("note", "", this.note || null, () => h("p", { class: "note" }, this.note));
+    this.part("violations", "Violations", entry.violations.length ? entry.violations : null,
+      () => entry.violations.map(violationOf), plural(entry.violations.length, "rule"));
+    const near = entry.unmatched ? [entry.near_misses, entry.suggestion] : null;
+    this.part("near", "No mock matched", near, () => missOf(entry));
+    this.answer(entry);
+    this.part("request", "Request", [entry.body, entry.fields, entry.query],
+      () => requestOf(entry));
+    this.part("headers", "Headers of the request", entry.header_lines,
+      () => block("Headers", headersText(entry.header_lines)), String(entry.header_lines.length));
+    this.part("facts", "More about it", [entry.ended, entry.auth, entry.forwarded],
+      () => factsOf(entry));
+    const order = [...this.parts.values()].map(part => part.node);
+    if (order.some((node, at) => box.children[at] !== node)) box.replaceChildren(...order);
+  },
+
+  // Events are added to those that are there, so that who reads them is left alone.
+  answer(entry) {
+    const answer = entry.answer;
+    const told = answer ? { ...answer, events: null, event_times: null } : String(entry.ended);
+    const events = answer?.events;
+    const sent = events && plural(entry.events_sent, "event");
+    const about = [entry.status, sent].filter(Boolean).join(" · ");
+    this.part("answer", "Answer", [told, Boolean(events)], () => {
+      this.stream = events ? new Timeline() : null;
+      return answerParts(entry, this.stream);
+    }, about);
+    this.stream?.show(entry);
+  },
+
+  part(name, title, data, build, about = "") {
+    let part = this.parts.get(name);
+    if (!part) {
+      part = { node: document.createComment(name), told: "" };
+      this.parts.set(name, part);
+    }
+    const told = JSON.stringify(data ?? null);
+    if (told !== part.told) {
+      part.told = told;
+      part.node = told === "null" ? document.createComment(name)
+        : this.node(part, name, title, build());
+    }
+    const aside = part.node.querySelector?.(".about");
+    if (aside && aside.textContent !== about) fill(aside, about);
+  },
+
+  node(part, name, title, content) {
+    if (!title) return h("div", { class: name === "title" ? "title" : "" }, content);
+    const inside = part.node.querySelector?.(".inside");
+    if (!inside) {
+      return h("details", { class: "part", open: isOpen(name) ? "" : undefined,
+        ontoggle: event => setOpen(name, event.target.open) },
+        h("summary", {}, title, span("muted about")),
+        h("div", { class: "inside" }, content));
+    }
+    fill(inside, content);
+    return part.node;
+  },
+};
+
+// Which parts of the details somebody has closed or opened holds for the next request, too.
+const closed = new Set(["headers"]);
+const isOpen = name => !closed.has(name);
+function setOpen(name, open) {
+  if (open) closed.delete(name);
+  else closed.add(name);
+}
+
+function titleOf(entry) {
+  const quiet = (text, label, job) => button(text, job, "quiet small", { "aria-label": label });
+  const gate = entry.gated && !entry.ended && h("span", { class: "buttons" },
+    button("Release 1 event", () => release(entry, 1)),
+    button("Release all", () => release(entry, 1000000)));
+  return [h("div", { class: "line" }, h("h2", {}, span("muted", entry.method, " "),
+    entry.target.slice(0, 4000)), quiet("↑", "Newer request", () => move(-1)),
+    quiet("↓", "Older request", () => move(1)),
+    quiet("✕", "Close details", () => detail.close())),
+    h("div", { class: "what" }, span(statusColour(entry.status), entry.status ?? "no status"),
+      answerOf(entry), span("muted", took(entry.duration)),
+      span("muted", endOf(entry)), gate)];
+}
+
+function factsOf(entry) {
+  const { url, status, recorded, reason } = entry.forwarded ?? {};
+  const facts = [["Request", entry.id + " at " + entry.time], ["Session", entry.session],
+    ["Provider", entry.provider], ["Dialect", entry.dialect], ["API", entry.api],
+    ["Operation", entry.operation], ["Model", entry.model], ["Stream", entry.stream && "yes"],
+    ["User", entry.user], ["Mock", entry.mock], ["Note", entry.note],
+    ["Credential", entry.auth], ["Fault", entry.fault],
+    ["Ended", entry.ended?.replaceAll("_", " ")],
+    ["Sent", entry.ended && plural(entry.bytes_sent, "byte") + ", " +
+      plural(entry.events_sent, "event")],
+    ["Blocked", entry.blocked > 0 && took(entry.blocked) + " waiting for the client"],
+    ["Forwarded", url && "to " + url + (status ? ", which answered " + status : "")],
+    ["Recorded", recorded ?? (reason && "no: " + reason)],
+    ["Port", entry.port && entry.port + ", connection " + entry.connection]];
+  return h("dl", { class: "facts" }, facts.filter(([, value]) => value).map(([name, value]) =>
+    [h("dt", {}, name), h("dd", {}, String(value).slice(0, 2000))]));
+}
+
+function violationOf(one) {
+  return h("div", { class: "card" },
+    h("p", { class: "mono" }, span(one.default ? "muted" : "amber", one.rule),
+      one.place && " at " + one.place),
+    h("p", {}, one.message),
+    h("p", { class: "muted" }, one.default ? "Only noted: the provider answers."
+      : "The provider would refuse this with " + one.status + "."));
+}
+
+function missOf(entry) {
+  const cards = entry.near_misses.map(miss => h("div", { class: "card" },
+    h("p", {}, h("strong", {}, miss.mock), " ",
+      miss.place !== miss.mock && span("muted", miss.place)),
+    miss.differences.map(differenceOf)));
+  if (!cards.length) cards.push(h("p", { class: "muted" }, entry.note));
+  if (!entry.suggestion) return cards;
+  const text = JSON.stringify(entry.suggestion, null, 2);
+  const add = button("Add this mock", () => addMock(entry));
+  const better = block("A mock that would have matched", entry.suggestion,
+    button("Copy mock", () => copy(text), "main small"), add);
+  return [cards[0], better, ...cards.slice(1)];
+}
+
+// What both have in the beginning and at the end is plain, what is between is marked.
+function differenceOf({ key, got, expected, differs_at: at }) {
+  const [one, other] = [got, expected].map(value => [...(value === null ? "" : asText(value))]);
+  const short = Math.min(one.length, other.length);
+  let head = 0, tail = 0;
+  while (head < short && one[head] === other[head]) head += 1;
+  while (tail < short - head && one.at(-1 - tail) === other.at(-1 - tail)) tail += 1;
+  const part = letters => {
+    const cut = (from, to) => letters.slice(from, to).join("");
+    const middle = cut(head, letters.length - tail);
+    return [at > 80 && "…", cut(0, head), middle && h("mark", {}, middle),
+      cut(letters.length - tail)];
+  };
+  const value = (letters, it) => it === null ? h("mark", {}, "nothing") : part(letters);
+  return [h("h3", {}, key, at !== undefined && h("span", { class: "muted" },
+    " differs from character " + (at + 1) + " on")),
+    h("dl", {}, h("dt", {}, "got"), h("dd", { class: "got" }, value(one, got)),
+      h("dt", {}, "expected"), h("dd", { class: "expected" }, value(other, expected)))];
+}
+
+function answerParts(entry, stream) {
+  const answer = entry.answer;
+  if (!answer) {
+    const text = entry.ended ? "No byte of an answer was sent." : "There is no answer yet.";
+    return h("p", { class: "muted" }, entry.note && entry.ended ? entry.note : text);
+  }
+  const cut = answer.truncated && h("p", { class: "muted" }, "Only the beginning is kept: 64 KiB.");
+  const content = stream ? stream.node : answer.body !== undefined && block("Body", answer.body);
+  return [content, cut, block("Headers of the answer", headersText(answer.headers))];
+}
+
+function requestOf(entry) {
+  const query = Object.keys(entry.query).length > 0 && block("Query", entry.query);
+  const form = entry.fields && block("Form", entry.fields);
+  const isEmpty = entry.body === null || entry.body === "";
+  return [query, form, !form && (isEmpty ? h("p", { class: "muted" }, "It has no body.")
+    : block("Body", entry.body))];
+}
+
+const headersText = lines => lines.map(([name, value]) => name + ": " + value).join("\n");
+
+const TOKEN = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|\b(?:true|false|null)\b|-?\d[\d.eE+-]*/g;
+
+function block(title, value, ...buttons) {
+  const text = asText(value);
+  const pre = h("pre", { tabindex: "0", role: "region", "aria-label": title });
+  if (typeof value === "string" || text.length > 70000) pre.append(shown(text));
+  else pre.append(...coloured(text));
+  if (!buttons.length) {
+    buttons = [button("Copy", () => copy(text), "quiet small", { "aria-label": "Copy: " + title })];
+  }
+  const more = button("All of it", () => {
+    more.textContent = pre.classList.toggle("all") ? "Less" : "All of it";
+  }, "quiet small");
+  if (text.length > 1600 || text.split("\n").length > 20) buttons.unshift(more);
+  return h("div", { class: "block" }, h("div", {}, span("", title), ...buttons), pre);
+}
+
+function coloured(text) {
+  const pieces = [];
+  let at = 0;
+  for (const found of text.matchAll(TOKEN)) {
+    const [whole, string, colon] = found;
+    pieces.push(shown(text.slice(at, found.index)));
+    const tag = colon ? "b" : string ? "i" : "u";
+    pieces.push(h(tag, {}, string ?? whole), colon ?? "");
+    at = found.index + whole.length;
+  }
+  pieces.push(shown(text.slice(at)));
+  return pieces;
+}
+
+// --- the events of a stream ---
+
+const SVG = "http://www.w3.org/2000/svg";
+function svg(tag, attributes) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+}
+
+class Timeline {
+  constructor() {
+    this.at = -1;
+    this.events = [];
+    this.times = [];
+    this.picture = svg("svg", { "aria-hidden": "true" });
+    this.line = h("div", { class: "line-of-time", role: "slider", tabindex: "0",
+      "aria-label": "Events", "aria-valuemin": "1",
+      onpointermove: event => this.point(event), onpointerdown: event => this.point(event),
+      onkeydown: event => this.press(event) }, this.picture);
+    this.axis = h("div", { class: "axis", "aria-hidden": "true" });
+    this.list = h("ol", { class: "events", tabindex: "0", "aria-label": "Events with their times",
+      onclick: event => this.choose([...this.list.children].indexOf(event.target.closest("li"))) });
+    this.one = h("div", {});
+    this.node = h("div", { class: "inside" }, h("div", {}, this.line, this.axis), this.list,
+      this.one);
+  }
+
+  show(entry) {
+    const { events, event_times: times } = entry.answer;
+    const whole = Math.max(duration(entry) ?? 0, ...times.filter(Number.isFinite).slice(-1), 1e-6);
+    const rows = events.slice(this.events.length).map((event, more) => {
+      const at = this.events.length + more, time = times[at];
+      const gap = time === undefined ? "" : "+" + took(Math.max(0, time - (times[at - 1] ?? 0)));
+      return h("li", {}, span("", String(at + 1)), span("", took(time)), span("", gap),
+        h("code", {}, gist(event)));
+    });
+    this.list.append(...rows);
+    Object.assign(this, { events, times, whole });
+    this.line.setAttribute("aria-valuemax", events.length);
+    this.line.hidden = this.list.hidden = !events.length;
+    this.draw();
+    if (this.at < 0 && events.length) this.choose(0, false);
+  }
+
+  // At most a thousand lines, however many events.
+  draw() {
+    const x = time => (time / this.whole * 100).toFixed(1) + "%";
+    const first = this.times[0] ?? 0, last = this.times.at(-1) ?? 0;
+    const places = [...new Set(this.times.map(x))];
+    this.picture.replaceChildren(
+      svg("rect", { class: "wait", x: 0, y: 20, width: "100%", height: 6, rx: 3 }),
+      svg("rect", { class: "flow", x: x(first), y: 12, width: x(last - first), height: 22 }),
+      ...places.map(place => svg("line", { x1: place, x2: place, y1: 12, y2: 34 })));
+    if (this.times[this.at] !== undefined) {
+      const now = x(this.times[this.at]);
+      this.picture.append(svg("line", { class: "now", x1: now, x2: now, y1: 6, y2: 40 }));
+    }
+    fill(this.axis, [0, .25, .5, .75, 1].map(part => span("", took(this.whole * part))));
+  }
+
+  point(event) {
+    const { left, width } = this.line.getBoundingClientRect();
+    const time = (event.clientX - left) / width * this.whole;
+    let nearest = 0;
+    this.times.forEach((one, at) => {
+      if (Math.abs(one - time) < Math.abs(this.times[nearest] - time)) nearest = at;
+    });
+    this.choose(nearest);
+  }
+
+  press(event) {
+    const last = this.events.length - 1;
+    const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10,
+      Home: -last, End: last }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.choose(Math.max(0, Math.min(last, this.at + by)));
+  }
+
+  choose(at, isSeen = true) {
+    if (at < 0 || at === this.at || !this.events.length) return;
+    this.list.children[this.at]?.classList.remove("now");
+    this.at = at;
+    const row = this.list.children[at], list = this.list;
+    row.classList.add("now");
+    const above = row.offsetTop - list.offsetTop;
+    const below = above + row.offsetHeight - list.clientHeight;
+    if (isSeen) list.scrollTop = Math.max(below, Math.min(above, list.scrollTop));
+    const told = "Event " + (at + 1) + " of " + this.events.length +
+      (this.times[at] === undefined ? "" : " at " + took(this.times[at]));
+    this.line.setAttribute("aria-valuenow", at + 1);
+    this.line.setAttribute("aria-valuetext", shown(told + ": " + gist(this.events[at])));
+    fill(this.one, block(told, this.events[at].trimEnd()));
+    this.draw();
+  }
+}
+
+// An event in a few words: the text that it brings where that is easily found, else its beginning.
+function gist(event) {
+  const data = event.split("\n").filter(line => line.startsWith("data:"))
+    .map(line => line.slice(5));
+  const kind = /^event: *(.*)$/m.exec(event)?.[1] ?? "";
+  let text = (data.length ? data.join("\n") : event).trim();
+  try {
+    const piece = pieceOf(JSON.parse(text));
+    if (typeof piece === "string" && piece) text = JSON.stringify(piece);
+  } catch {
+    // It is not JSON, and shown as it is.
+  }
+  return oneLine((kind ? kind + "  " : "") + text);
+}
+
+function pieceOf(json) {
+  const message = json.choices?.[0]?.delta ?? json.delta ?? json.contentBlockDelta?.delta ??
+    json.message;
+  return typeof message === "string" ? message : message?.content?.text ?? message?.content ??
+    message?.message?.content?.text ?? message?.text ?? message?.partial_json ??
+    json.candidates?.[0]?.content?.parts?.[0]?.text ?? json.choices?.[0]?.text ?? json.response;
+}
+
+// --- what one can do ---
+
+let toastTime = 0;
+function say(text) {
+  fill($("toast"), text);
+  clearTimeout(toastTime);
+  toastTime = setTimeout(() => fill($("toast")), 5000);
+}
+
+async function copy(text) {
+  let isCopied = true;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // No clipboard for pages that did not come over HTTPS or from this machine.
+    const area = h("textarea", { class: "unseen", "aria-label": "to copy" });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    isCopied = document.execCommand("copy");
+    area.remove();
+  }
+  say(isCopied ? "Copied" : "The browser does not allow copying");
+}
+
+async function act(path, method, body, done) {
+  try {
+    const answer = await ask(path, { method, body: body && JSON.stringify(body) });
+    say(done(await answer.json()));
+  } catch (error) {
+    say("That did not work: " + error.message);
+  }
+  refreshTab();
+}
+
+async function release(entry, events) {
+  const what = events === 1 ? "One event may go out" : "All events may go out";
+  const path = "requests/" + encodeURIComponent(entry.id) + "/release";
+  await act(path, "POST", { events }, () => what);
+  detail.refresh();
+}
+
+const addMock = entry => act("mocks?" + inSession(entry.session ?? ""), "POST", entry.suggestion,
+  ({ ids }) => "Added as " + ids[0] + ": it answers from now on");
+
+const clear = () => act("requests?" + inSession(wanted.session), "DELETE", null,
+  ({ deleted }) => plural(deleted, "request") + " forgotten");
+
+function pause() {
+  frozen = frozen ? null : [...entries.values()];
+  state = stateText = "";
+  setState("live", "Live");
+  drawSoon();
+}
+
+function move(by) {
+  const at = listed.findIndex(entry => entry.id === cursor);
+  const to = at < 0 ? 0 : Math.max(0, Math.min(listed.length - 1, at + by));
+  if (listed.length) choose(to);
+}
+
+function choose(at) {
+  const list = $("list"), height = rowHeight(), top = at * height;
+  const head = $("columns").offsetHeight;
+  if (top < list.scrollTop) list.scrollTop = top;
+  const below = top + height + head - list.clientHeight;
+  if (below > list.scrollTop) list.scrollTop = below;
+  cursor = listed[at].id;
+  if ($("details").hidden) drawSoon();
+  else detail.open(cursor);
+}
+
+// --- mocks and sessions ---
+
+const shownMocks = { told: "", most: 200, open: new Set() };
+
+function drawMocks() {
+  const text = $("mock-text").value.toLowerCase();
+  const isUnused = $("unused").getAttribute("aria-pressed") === "true";
+  const idle = mocks.filter(one => !one.uses).length;
+  fill($("unused"), "Unused" + (idle ? " " + idle : ""));
+  const words = one => one.name + " " + one.id + " " + JSON.stringify(one.source);
+  const found = mocks.filter(one => !(isUnused && one.uses) &&
+    (!text || words(one).toLowerCase().includes(text)));
+  const some = found.slice(0, shownMocks.most);
+  const told = JSON.stringify([some, found.length]);
+  if (told === shownMocks.told) return;
+  shownMocks.told = told;
+  const more = found.length > some.length && h("div", { class: "toolbar" },
+    button("Show more of " + plural(found.length, "mock"), () => {
+      shownMocks.most += 500;
+      drawMocks();
+    }));
+  const none = !found.length && h("div", { class: "empty" }, h("h2", {},
+    mocks.length ? "No mock fits the filters" : "There are no mocks"));
+  fill($("mock-list"), some.map(mockOf), more, none);
+}
+
+function mockOf(mock) {
+  const { match = {}, response, responses } = mock.source;
+  const part = value => oneLine(Object.entries(value ?? {}).map(([name, one]) =>
+    name + ": " + JSON.stringify(one)).join(", ") || "everything");
+  const uses = mock.uses ? span("badge green", mock.uses + " ×")
+    : span("badge", "unused");
+  const inside = h("div", { class: "inside" });
+  const show = () => fill(inside, block(mock.id, mock.source));
+  if (shownMocks.open.has(mock.id)) show();
+  return h("details", { class: mock.uses ? "mock" : "mock unused",
+    open: shownMocks.open.has(mock.id) ? "" : undefined, ontoggle: event => {
+      if (!event.target.open) return shownMocks.open.delete(mock.id);
+      shownMocks.open.add(mock.id);
+      return show();
+    } },
+    h("summary", {}, uses, span("matches", span("name cut", mock.name),
+      h("code", { class: "cut muted" }, part(match))),
+      h("code", { class: "cut muted answers" }, part(response ?? responses?.[0]))), inside);
+}
+
+function drawSessions() {
+  const told = JSON.stringify(sessions);
+  if ($("session-list").dataset.told === told) return;
+  $("session-list").dataset.told = told;
+  const head = ["Session", "Requests", "Running", "No match", "Mocks", ""];
+  const base = location.origin +
+    location.pathname.replace(/(?:\/(?:@|%40)[^/]+)?\/__mock__\/$/, "");
+  const number = (unit, value) => h("td", { class: "n", "data-unit": unit }, String(value));
+  fill($("session-list"), h("table", {}, h("thead", {}, h("tr", {}, head.map((name, at) =>
+    h("th", { scope: "col", class: at > 0 && at < 5 ? "n" : "" },
+      name || span("unseen", "Actions"))))),
+    h("tbody", {}, sessions.map(one => h("tr", {},
+      h("td", { class: "wide" }, h("strong", {}, sessionName(one.name)),
+        h("div", { class: "mono muted" }, base + one.url)),
+      number("requests", one.requests), number("running", one.running),
+      number("without a match", one.unmatched), number("mocks", one.mocks),
+      h("td", { class: "wide" }, h("div", { class: "buttons" },
+        button("Requests", () => showSession(one.name ?? "")),
+        button("Copy URL", () => copy(base + one.url)),
+        button("Reset", () => act("reset?" + inSession(one.name ?? ""), "POST", null,
+          () => sessionName(one.name) + " was reset"), "small",
+        { title: "Forget its requests and run-time mocks" }))))))));
+}
+
+function showSession(name) {
+  wanted.session = name;
+  showTab("requests");
+}
+
+async function refreshSessions() {
+  try {
+    ({ sessions } = await get("sessions?session=*"));
+  } catch (error) {
+    return;
+  }
+  fill($("tab-sessions").lastChild, String(sessions.length));
+  fill($("tab-mocks").lastChild, String(health.mocks ?? ""));
+  drawSessions();
+}
+
+async function refreshTab() {
+  refreshSessions();
+  if (wanted.tab !== "mocks") return;
+  try {
+    ({ mocks } = await get("mocks?" + inSession(wanted.session)));
+  } catch (error) {
+    say("The mocks could not be asked for: " + error.message);
+    return;
+  }
+  drawMocks();
+}
+
+// --- tabs, keys, and what the address remembers ---
+
+const TABS = ["requests", "mocks", "sessions"];
+
+function showTab(name, isFocused = false) {
+  wanted.tab = name;
+  for (const one of TABS) {
+    $(one).hidden = one !== name;
+    $("tab-" + one).setAttribute("aria-selected", one === name);
+    $("tab-" + one).tabIndex = one === name ? 0 : -1;
+  }
+  if (isFocused) $("tab-" + name).focus();
+  remember();
+  refreshTab();
+  drawSoon();
+}
+
+function remember() {
+  const kept = new URLSearchParams();
+  if (wanted.tab !== "requests") kept.set("tab", wanted.tab);
+  for (const name of ["text", "provider", "misses", "broken"]) {
+    if (wanted[name]) kept.set(name, wanted[name]);
+  }
+  if (wanted.session !== "*") kept.set("session", wanted.session);
+  const hash = kept.toString();
+  history.replaceState(null, "", hash ? "#" + hash : location.pathname + location.search);
+}
+
+function recall() {
+  const kept = new URLSearchParams(location.hash.slice(1));
+  for (const name of ["text", "provider", "session"]) {
+    if (kept.has(name)) wanted[name] = kept.get(name);
+  }
+  for (const name of ["misses", "broken"]) wanted[name] = kept.has(name);
+  $("text").value = wanted.text;
+  showTab(TABS.includes(kept.get("tab")) ? kept.get("tab") : "requests");
+}
+
+function filter(changes) {
+  Object.assign(wanted, changes);
+  $("list").scrollTop = 0;
+  remember();
+  refreshTab();
+  drawSoon();
+}
+
+const toggle = id => $(id).getAttribute("aria-pressed") !== "true";
+$("text").addEventListener("input", event => filter({ text: event.target.value }));
+$("provider").addEventListener("change", event => filter({ provider: event.target.value }));
+for (const id of ["session", "mock-session"]) {
+  $(id).addEventListener("change", event => filter({ session: event.target.value }));
+}
+$("misses").addEventListener("click", () => filter({ misses: toggle("misses") }));
+$("broken").addEventListener("click", () => filter({ broken: toggle("broken") }));
+$("pause").addEventListener("click", pause);
+$("clear").addEventListener("click", clear);
+$("newer").addEventListener("click", () => {
+  $("list").scrollTop = 0;
+  $("list").focus();
+});
+$("mock-text").addEventListener("input", drawMocks);
+$("unused").addEventListener("click", () => {
+  $("unused").setAttribute("aria-pressed", toggle("unused"));
+  drawMocks();
+});
+$("list").addEventListener("scroll", () => {
+  drawRows();
+  drawNewer();
+}, { passive: true });
+$("rows").addEventListener("click", event => {
+  // A row may have been drawn anew since the button went down: then it is where that happened.
+  const above = event.clientY - $("rows").getBoundingClientRect().top;
+  const id = event.target.closest("[data-id]")?.dataset.id ??
+    listed[Math.floor(above / rowHeight())]?.id;
+  if (id && !getSelection().toString()) detail.open(id);
+});
+new ResizeObserver(drawSoon).observe($("pane"));
+for (const name of TABS) $("tab-" + name).addEventListener("click", () => showTab(name));
+document.querySelector("[role=tablist]").addEventListener("keydown", event => {
+  const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!by) return;
+  event.preventDefault();
+  showTab(TABS[(TABS.indexOf(wanted.tab) + by + TABS.length) % TABS.length], true);
+});
+
+const KEYS = {
+  j: () => move(1), ArrowDown: () => move(1), k: () => move(-1), ArrowUp: () => move(-1),
+  Home: () => listed.length && choose(0), End: () => listed.length && choose(listed.length - 1),
+  PageDown: () => move(10), PageUp: () => move(-10), p: pause,
+  Enter() {
+    if (cursor === null || !listed.length) return;
+    detail.open(cursor);
+    $("details").focus();
+  },
+};
+
+document.addEventListener("keydown", event => {
+  if (event.ctrlKey || event.metaKey || event.altKey || !$("locked").hidden) return;
+  const target = event.target, isTyping = target.matches("input, select, textarea");
+  if (event.key === "Escape") {
+    if (isTyping) target.blur();
+    else if (!$("details").hidden && wanted.tab === "requests") detail.close();
+    return;
+  }
+  if (isTyping) return;
+  if (event.key === "/") {
+    event.preventDefault();
+    $(wanted.tab === "mocks" ? "mock-text" : "text").focus();
+    return;
+  }
+  // In the details the arrows scroll; on a button Enter presses it.
+  const isElsewhere = target.closest("#details, button, summary, [role=tablist], .sheet");
+  const isLetter = event.key === "j" || event.key === "k" || event.key === "p";
+  if (wanted.tab !== "requests" || (isElsewhere && !isLetter)) return;
+  const press = Object.hasOwn(KEYS, event.key) && KEYS[event.key];
+  if (!press) return;
+  event.preventDefault();
+  press();
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) drawSoon();
+});
+
+recall();
+setState("", "Connecting…");
+every(500, poll);
+every(2000, checkHealth);
+stayConnected();
+</script>
+</body>
+</html>
+"""
+
+
+def page_headers() -> Headers:
+    """The headers of the page: what the journal tells of requests is shown on it, so a browser is
+    to run its own script only, to apply its own styles, and to ask nobody else (CSP 3, 2.3.1)."""
+    policy = ["default-src 'none'", "connect-src 'self'", "img-src data:", "base-uri 'none'"]
+    policy += ["form-action 'none'", "frame-ancestors 'none'"]
+    for kind in ("script", "style"):
+        [text] = re.findall(f"(?s)<{kind}>(.*?)</{kind}>", INSPECTOR)
+        digest = base64.b64encode(hashlib.sha256(utf8(text)).digest()).decode()
+        policy.append(f"{kind}-src 'sha256-{digest}'")
+    return (
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Cache-Control", "no-store"),
+        ("Content-Security-Policy", "; ".join(policy)),
+    )
+
+
+# === control =================================================================
+# The control API: what tests see and steer, as a table that only translates.
+
+
+# RFC 9110, 15.5: 404 for what is not there, 409 for what is there in another state.
+STATUS = {
+    "unknown_mock": 404,
+    "unknown_request": 404,
+    "unknown_metric": 404,
+    "not_added": 409,
+    "no_gate": 409,
+    "no_single_value": 409,
+}
+METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
+
+Reaction = Union[HttpResponse, Answered]
+Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
+
+
+class ControlRoute(NamedTuple):
+    """One thing that can be done: its template below /__mock__, who does it, and what it is.
+
+    What `is_long` goes through all requests or all mocks."""
+
+    template: str
+    action: Action
+    about: str
+    is_long: bool = False
+
+    @property
+    def method(self) -> str:
+        """GET and the like."""
+        return self.template.partition(" ")[0]
+
+    @property
+    def path(self) -> str:
+        """The path below /__mock__, with placeholders."""
+        return self.template.partition(" ")[2]
+
+
+class Control(JournalControl):
+    """The control API under /__mock__/ (docs/control-api.md)."""
+
+    def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
+        super().__init__(mocks, journal)
+        self.settings = settings
+
+    def answering(self, request: Request) -> Work[Answered]:
+        """Work that gives the response to a control request; a refusal says what is wrong."""
+        try:
+            admit(request, self.settings)
+            route, params = control_route(request)
+            if route.is_long:
+                yield ASIDE
+            answer = route.action(self, ControlRequest(request, params))
+            if isinstance(answer, Generator):
+                answer = yield from answer
+        except Refused as refused:
+            return control_refusal(refused)
+        except Unavailable as error:
+            return control_refusal(Refused(STATUS[error.code], error.message, code=error.code))
+        except BadValue as error:
+            return control_refusal(Refused(400, str(error), code="bad_value"))
+        except BadMock as error:
+            return control_refusal(Refused(400, str(error), code="bad_mock"))
+        if isinstance(answer, HttpResponse):
+            return Answered(answer, control=True)
+        return answer
+
+    # --- what there is ---
+
+    def page(self, asked: ControlRequest) -> HttpResponse:
+        """The inspector."""
+        return HttpResponse(200, page_headers(), utf8(INSPECTOR))
+
+    def health(self, asked: ControlRequest) -> HttpResponse:
+        """Version, uptime, mocks, problems, and which run of the server it is."""
+        return control_response(
+            200,
+            {
+                # The mocks that were there before go on answering.
+                "status": "mocks not reloaded" if self.mocks.files.problems else "ok",
+                "version": __version__,
+                "uptime": round(self.journal.uptime(), 3),
+                "mocks": len(self.mocks.session(asked.request.session).in_order()),
+                "load_errors": self.mocks.files.problems,
+                "instance": self.journal.instance,
+            },
+        )
+
+    def metrics(self, asked: ControlRequest) -> HttpResponse:
+        """Counts in Prometheus' text format, version 0.0.4."""
+        sessions = "Sessions, the nameless one among them."
+        families = (
+            Family("info", "gauge", "Version of the server.", [({"version": __version__}, 1)]),
+            gauge("uptime_seconds", "Seconds since the start.", round(self.journal.uptime(), 3)),
+            *self.journal.families(),
+            gauge("sessions", sessions, len(self.mocks.sessions)),
+            gauge("mocks", "Mocks from files.", len(self.mocks.from_files)),
+        )
+        text = "".join(family.text() for family in families)
+        return HttpResponse(200, METRICS_HEADERS, utf8(text))
+
+    def wire_plans(self, asked: ControlRequest) -> HttpResponse:
+        """The named plans with what they change."""
+        usual = Plan()
+        found = {}
+        for name, plan in WIRE_PLANS.items():
+            pairs = [(key, getattr(plan, key)) for key in PLAN_KEYS]
+            found[name] = {key: value for key, value in pairs if value != getattr(usual, key)}
+        return control_response(200, found)
+
+    def rules(self, asked: ControlRequest) -> HttpResponse:
+        """What each provider refuses, or one alone."""
+        wanted, found = asked.query("provider", "session").get("provider"), rules_json()
+        if not wanted.is_absent:
+            name = wanted.choice(list(dict.fromkeys(rule["provider"] for rule in found)))
+            found = [rule for rule in found if rule["provider"] == name]
+        return control_response(200, {"rules": found})
+
+    # --- mocks ---
+
+    def mocks_loaded(self, asked: ControlRequest) -> HttpResponse:
+        """All mocks, in matching order."""
+        return control_response(200, {"mocks": self.operations(asked).mocks_json()})
+
+    def add(self, asked: ControlRequest) -> HttpResponse:
+        """Add mocks."""
+        value = asked.json()
+        one_session(asked, "mocks are added to")
+        specs = value if isinstance(value, list) else [value]
+        ids = [mock.id for mock in self.operations(asked).add(specs)]
+        return control_response(201, {"ids": ids})
+
+    def remove_all(self, asked: ControlRequest) -> HttpResponse:
+        """Remove all that were added at run time."""
+        return control_response(200, {"deleted": self.operations(asked).remove_all()})
+
+    def remove(self, asked: ControlRequest) -> HttpResponse:
+        """Remove one of them."""
+        self.operations(asked).remove(asked.params["id"])
+        return control_response(200, {"deleted": 1})
+
+    def set_metric(self, asked: ControlRequest) -> HttpResponse:
+        """Set what the model server of a session tells of itself."""
+        one_session(asked, "metrics belong to")
+        given = read_gauge(asked.body("value", "labels", "port"), self.mocks.ports)
+        name = self.operations(asked).set_metric(asked.params["name"], given)
+        return control_response(200, {"name": name, "value": given.gauge.value})
+
+    def unset_metric(self, asked: ControlRequest) -> HttpResponse:
+        """Have it told as before it was set."""
+        return control_response(
+            200, {"deleted": self.operations(asked).unset_metric(asked.params["name"])}
+        )
+
+    def reset(self, asked: ControlRequest) -> HttpResponse:
+        """Forget what a session, or for `*` every one, has gathered."""
+        self.operations(asked).reset()
+        return control_response(200, {"reset": asked.session or None})
+
+    ROUTES: Tuple[ControlRoute, ...] = (
+        ControlRoute("GET /", page, "the inspector, a live view for people"),
+        ControlRoute(
+            "GET /health",
+            health,
+            "version, uptime, mocks, problems with mock files, `instance` of the server",
+        ),
+        ControlRoute(
+            "GET /requests",
+            JournalControl.requests,
+            "the journal, newest last; `?unmatched=1`, `?running=1`, `?limit=N`, `?mock=NAME`",
+            is_long=True,
+        ),
+        ControlRoute("DELETE /requests", JournalControl.forget, "empty the journal"),
+        ControlRoute(
+            "POST /requests/count",
+            JournalControl.count,
+            '`{"match", "ended"}` → `{"count"}`',
+            is_long=True,
+        ),
+        ControlRoute(
+            "POST /requests/wait",
+            JournalControl.wait,
+            '`{"match", "count", "ended", "timeout"}` → those requests, as soon as they are there; '
+            "else 408 with what differed",
+            is_long=True,
+        ),
+        ControlRoute(
+            "POST /requests/{id}/release",
+            JournalControl.release,
+            '`{"events"}`: let gated events out',
+        ),
+        ControlRoute(
+            "GET /requests/live",
+            JournalControl.live,
+            "the journal as an event stream: `request`, `ended`, `reset`",
+        ),
+        # Behind the paths that have a word there.
+        ControlRoute(
+            "GET /requests/{id}",
+            JournalControl.request,
+            "one request, with its `answer` and a `suggestion`",
+            is_long=True,
+        ),
+        ControlRoute(
+            "GET /sessions",
+            JournalControl.known_sessions,
+            "the sessions, with how many requests and mocks each has",
+            is_long=True,
+        ),
+        ControlRoute(
+            "GET /mocks",
+            mocks_loaded,
+            "what is loaded, in matching order, with use counts",
+            is_long=True,
+        ),
+        ControlRoute(
+            "POST /mocks", add, "add one mock or an array of them → 201 with ids", is_long=True
+        ),
+        ControlRoute("DELETE /mocks", remove_all, "remove those added at run time"),
+        ControlRoute("DELETE /mocks/{id}", remove, "remove one of them"),
+        ControlRoute(
+            "POST /verify",
+            JournalControl.verify,
+            '`{"unused", "unmatched", "invalid"}` → 200, or 409 with the mocks that were never '
+            "used and the requests that no mock answered",
+            is_long=True,
+        ),
+        ControlRoute(
+            "POST /reset",
+            reset,
+            "forget journal, run-time mocks, how often mocks were used, metrics that were set, and "
+            "stored responses",
+        ),
+        ControlRoute("GET /metrics", metrics, "counts for Prometheus"),
+        ControlRoute(
+            "PUT /metrics/{name}",
+            set_metric,
+            '`{"value", "labels", "port"}`: set a metric of the model server, on its `/metrics`',
+        ),
+        ControlRoute("DELETE /metrics/{name}", unset_metric, "have it as before it was set"),
+        ControlRoute(
+            "GET /wire-plans",
+            wire_plans,
+            "the named wire plans, so that a test can loop over them",
+        ),
+        ControlRoute("GET /rules", rules, "what each provider refuses: the rules of `--strict`"),
+    )
+
+
+def one_session(asked: ControlRequest, what: str) -> None:
+    """Refuse what would go to all sessions, which would mean those, too, that begin later."""
+    if asked.session == EVERY_SESSION:
+        raise Refused(400, f"{what} one session, not to *", code="bad_session")
+
+
+@functools.lru_cache(maxsize=None)
+def control_paths() -> Tuple[Tuple[Pattern[str], Mapping[str, ControlRoute]], ...]:
+    """The paths below /__mock__, compiled when they are first needed; their routes by method."""
+    # By path first, so that a wrong method can be told from a wrong path.
+    by_path: Dict[str, Dict[str, ControlRoute]] = {}
+    for route in Control.ROUTES:
+        by_path.setdefault(route.path, {})[route.method] = route
+    return tuple((re.compile(pattern_of(path)), routes) for path, routes in by_path.items())
+
+
+def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
+    """The route that a request takes, and the placeholders of its path."""
+    path = request.path[len(CONTROL_PREFIX) :]
+    method = request.method
+    if method == "HEAD":  # RFC 9110, 9.3.2: what GET answers; its body is left out at the end
+        method = "GET"
+    if not path and method == "GET":  # relative links need the slash
+        raise Refused(
+            308,
+            "the inspector is at /__mock__/",
+            # Relative, so that it stays below the prefix of a session, or of a gateway.
+            headers=(("Location", "__mock__/"),),
+            code="moved",
+        )
+    for pattern, routes in control_paths():
+        match = pattern.fullmatch(path)
+        if not match:
+            continue
+        if method in routes:
+            params = {name: unquote(text) for name, text in match.groupdict().items()}
+            return routes[method], params
+        allowed = ", ".join(sorted(routes))
+        # RFC 9110, 15.5.6: a 405 says in Allow what would do.
+        raise Refused(
+            405,
+            f"{request.path} takes {allowed}, not {request.method}{below(path, method)}",
+            headers=(("Allow", allowed),),
+            code="method_not_allowed",
+        )
+    known = {shown_path(route, path) for route in Control.ROUTES}
+    raise Refused(
+        404,
+        f"unknown control path {shown(request.path)}; {nearest(request.path, known)}",
+        code="unknown_path",
+    )
+
+
+def shown_path(route: ControlRoute, path: str = "") -> str:
+    """The path of a route as people read it; with what a request has in place of a placeholder, of
+    an equally long path, which then is the nearer one."""
+    pieces, given = route.path.split("/"), path.split("/")
+    for at, piece in enumerate(pieces):
+        if piece.startswith("{"):
+            pieces[at] = piece[1:-1].upper()
+        if piece.startswith("{") and len(given) == len(pieces) and given[at]:
+            pieces[at] = shown(given[at])[1:-1]
+    return CONTROL_PREFIX + "/".join(pieces)
+
+
+def below(path: str, method: str) -> str:
+    """What is said of a method that a path does not take, but others that begin with it."""
+    others = [
+        shown_path(route)
+        for route in Control.ROUTES
+        if route.method == method and route.path.startswith(path.rstrip("/") + "/")
+    ]
+    return f"; {method} is of {', '.join(others)}" if others else ""
+
+
+# === guard ===================================================================
+# Guard: whether a credential is one of those that the server was given, or has issued.
+
+
+HOLDER = "bedrock"  # of AWS's credentials
+# Recorded of other services of AWS.
+UNKNOWN_KEY = Failure(
+    403, "The security token included in the request is invalid.", "UnrecognizedClientException"
+)
+EXPIRED_KEY = Failure(
+    403, "The security token included in the request is expired", "ExpiredTokenException"
+)
+SHORT_TERM = "bedrock-api-key-"  # how a key of Bedrock begins that holds for hours
+NONE = "none"  # what the journal says of a request without a credential
+GOOGLE_TOKEN = "ya29."  # how Google's tokens begin, and no key of its
+
+
+@record
+class Checked:
+    """What is found of a credential: what the journal says, and what the provider, if it is not
+    right; `is_lasting` tells whether an equal request will always have the same."""
+
+    auth: str
+    failure: Optional[Failure] = None
+    is_lasting: bool = True
+
+    @property
+    def note(self) -> str:
+        """The same for the log."""
+        return "no credential" if self.auth == NONE else self.auth
+
+
+def holder_of(wire: WireFormat) -> str:
+    """Whose credential an API wants."""
+    if wire.key_holder or wire.provider != DIALECTS[0]:
+        return wire.key_holder or wire.provider
+    return wire.dialect or wire.provider
+
+
+class Guard:
+    """What is right, for those whose credentials are checked."""
+
+    def __init__(self, given: Sequence[str], issuer: Issuer) -> None:
+        self.issuer = issuer
+        self.keys: Dict[str, List[str]] = {}  # by whose they are
+        self.pairs: List[Sequence[str]] = []  # access keys of AWS, and their secrets
+        for one in map(GivenCredential, given):
+            keys = self.keys.setdefault(one.holder, [])
+            if one.holder == HOLDER and ":" in one.key:
+                self.pairs.append(one.key.split(":"))
+            else:
+                keys.append(one.key)
+
+    def finding(self, wire: WireFormat, request: Request) -> Optional[Checked]:
+        """What is found of a request's credential; None where nothing is checked."""
+        holder = holder_of(wire)
+        if holder not in self.keys:
+            return None
+        if wire.signed_for and is_signed(request):
+            return self.of_signature(wire, request)
+        if not wire.credentials:
+            return None
+        place, key = wire.presented(request)
+        if not key:
+            return missing(wire, request)
+        is_right = False
+        for known in self.keys[holder]:  # all of them, whichever is right
+            is_right |= hmac.compare_digest(utf8(known), utf8(key))
+        if is_right:
+            return of_right_key(wire, place, key)
+        if holder == HOLDER:  # a session's token is no bearer token
+            if key.startswith(SHORT_TERM):
+                return self.of_signed_url(wire, place, key)
+        elif place == "authorization" and holder in ISSUERS:
+            claims = self.issuer.claims(holder, key)
+            if claims:
+                return self.of_token(wire, place, int(claims["exp"]))
+        why = f"wrong: {place} has none that --credential names for {holder}"
+        others = [other for other, keys in self.keys.items() if key in keys]
+        if others:  # a gateway that mixes up its upstreams
+            why += f", but that of {others[0]}"
+        return Checked(why, wire.wrong_key(place))
+
+    def of_token(self, wire: WireFormat, place: str, expires: int) -> Checked:
+        """What is found of a token that the server has issued."""
+        if self.issuer.now() < expires:
+            return Checked(f"right: issued until {rfc3339(expires)}Z", is_lasting=False)
+        why = f"wrong: expired at {rfc3339(expires)}Z"
+        return Checked(why, wire.wrong_key(place, has_expired=True), is_lasting=False)
+
+    def of_signature(self, wire: WireFormat, request: Request) -> Checked:
+        """What is found of a signature."""
+        try:
+            check_signature(request, wire.signed_for, self.issuer.now(), self.secrets_of)
+        except BadSignature as bad:
+            said = wire.badly_signed(bad.failure)
+            return Checked(f"wrong: {bad.why}", said, is_lasting=False)
+        return Checked("right", is_lasting=False)
+
+    def of_signed_url(self, wire: WireFormat, place: str, key: str) -> Checked:
+        """What is found of a short-term key of Bedrock."""
+        try:
+            check_signature(behind_key(key), HOLDER, self.issuer.now(), self.secrets_of)
+        except BadSignature as bad:
+            why = f"wrong: of the URL in the key, {bad.why}"
+            return Checked(why, wire.wrong_key(place), is_lasting=False)
+        return Checked("right", is_lasting=False)
+
+    def secrets_of(self, access: str, token: str) -> Sequence[str]:
+        """The secrets of an access key, if there is a session with its token.
+
+        BadSignature if they belong to nobody, or have expired."""
+        if not token:
+            found = [
+                secret
+                for known, secret in self.pairs
+                if hmac.compare_digest(utf8(known), utf8(access))
+            ]
+            if not found:
+                raise BadSignature(
+                    UNKNOWN_KEY, f"no access key that --credential names for {HOLDER}"
+                )
+            return found
+        secret = self.issuer.aws_secret(access, token)
+        claims = self.issuer.claims("aws", token)
+        if not secret or not claims:
+            raise BadSignature(
+                UNKNOWN_KEY, "a session token that was not issued with its access key"
+            )
+        if self.issuer.now() >= claims["exp"]:
+            raise BadSignature(EXPIRED_KEY, f"expired at {rfc3339(claims['exp'])}Z")
+        return [secret]
+
+
+def behind_key(key: str) -> Request:
+    """The request that a short-term key of Bedrock stands for, which was signed as a URL."""
+    url = from_base64(key[len(SHORT_TERM) :])
+    host, _, rest = url.partition("/")
+    # What is signed has no version, which is put behind it (AWS's token generator).
+    target = "/" + rest.replace("&Version=1", "")
+    query = parse_target(target)[1]
+    # Without it there is nothing that could be signed.
+    query.setdefault("X-Amz-Signature", "")
+    lines = f"host:{host}\r\n".encode("utf-8", "replace")
+    return Request("POST", "/", query, raw=AsSent(target, lines))
+
+
+def from_base64(text: str) -> str:
+    """The text that Base64 stands for; nothing, if it is none."""
+    try:
+        return base64.b64decode(text).decode("ascii")
+    except ValueError:  # binascii.Error is one, as is what no ASCII has
+        return ""
+
+
+def of_right_key(wire: WireFormat, place: str, key: str) -> Checked:
+    """What is found of a key that is right, if it stands where it may."""
+    if place != "authorization" or wire.has_bearer_keys or key.startswith(GOOGLE_TOKEN):
+        return Checked("right")
+    why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
+    return Checked(why, wire.wrong_key(place))
+
+
+def missing(wire: WireFormat, request: Request) -> Checked:
+    """What is found where there is no credential, or none that can be one."""
+    failure = wire.unauthorized(request)
+    given = request.headers.get("authorization", "").strip().lower()
+    if "authorization" not in wire.credentials or given in ("", *wire.schemes):
+        return Checked(NONE, failure)
+    return Checked(f"wrong: Authorization has not the scheme {' or '.join(wire.schemes)}", failure)
+
+
+# === writing =================================================================
+# An outcome in the bytes of its provider, whole or streamed as the call asks.  Pure.
+
+
+AHEAD = 128 * 1024  # bytes of a stream that are made before it begins
+LONGEST_READ = 1024 * 1024  # bytes of an event that are read between two others' turns
+EMPTY_FRAME = 256  # bytes that it takes to make even an empty event
+# What one request may have repeated: the most numbers that OpenAI's models answer with, and text.
+MOST_NUMBERS = MOST_INPUTS * 3072
+MOST_REPEATED = 32 * 1024 * 1024
+DONE = "[DONE]"  # the data of the last event, where a provider has one for that
+NamedValue = Tuple[str, Json]  # a name and a value, text that is no JSON, or bytes of JSON
+NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
+
+
+def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
+    """The frames in a tuple, if they are no more than AHEAD bytes; else those and, as they are
+    asked for, the others."""
+    rest = iter(frames)
+    begun: List[Frame] = []
+    size = 0
+    for frame in rest:
+        if isinstance(frame, Breath):
+            continue  # it is made at once, and may be no event of what is kept
+        begun.append(frame)
+        # With what it takes itself: a stream of empty events is bounded, too.
+        size += EMPTY_FRAME
+        if isinstance(frame, bytes):
+            size += len(frame)
+        if size > AHEAD:
+            return itertools.chain(begun, rest)
+    return tuple(begun)
+
+
+def respond(
+    wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
+) -> HttpResponse:
+    """An outcome in the provider's bytes, its content broken if that is what its fault does."""
+    intact = written(wire, call, outcome, status, delivery)
+    response: HttpResponse = broken(delivery.fault, "content", intact, wire.framing(call).tear)
+    return response
+
+
+def written(
+    wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
+) -> HttpResponse:
+    """An outcome in the provider's bytes."""
+    outcome, status = settled(wire, call, outcome, status)
+    if isinstance(outcome, Failure):
+        return failed(wire, call, wire.completed(call, outcome), delivery)
+    if isinstance(outcome, Broken):
+        return streamed(wire, call, outcome, status, delivery)
+    if isinstance(outcome, Reply):
+        check_repeats(wire, call, outcome)
+        if call.stream:
+            return streamed(wire, call, outcome, status, delivery)
+        value = wire.whole(call, outcome)
+        if outcome.extra:
+            value = wire.extended(call, value, outcome.extra)
+        body, kind = wire.encode(value), wire.whole_type(call)
+        headers = (*wire.headers(call, False, status), *wire.usage_headers(outcome))
+        return whole_response(kind, headers, body, status, delivery)
+    if isinstance(outcome, Raw):
+        usual: Headers = ()
+        if status not in NO_BODY:
+            usual = (("Content-Type", "text/plain"),)
+        headers = laid_over(usual, delivery.headers)
+        may_gzip = not is_packed(content_type_in(headers))
+        return HttpResponse(status, headers, outcome.body, may_gzip=may_gzip, delivery=delivery)
+    if outcome.has_events and goes_streamed(wire, call, outcome):
+        return streamed(wire, call, outcome, status, delivery)
+    return recorded_whole(wire, call, outcome, status, delivery)
+
+
+def settled(wire: WireFormat, call: Call, outcome: Outcome, status: int) -> Tuple[Outcome, int]:
+    """What comes of an outcome and its status, as this call asks for it."""
+    # A whole answer can't break off in the middle: the error is all of it.
+    if isinstance(outcome, Broken) and not goes_streamed(wire, call, outcome.content):
+        outcome = outcome.failure
+    if isinstance(outcome, Failure) and is_filtered_answer(wire, outcome):
+        # Most providers say so in a finish reason (wire formats, 5.8).
+        usage = Usage(estimate(call.prompt), 1)
+        return Reply((), "content_filter", usage, call.model), 200
+    return outcome, status
+
+
+def goes_streamed(wire: WireFormat, call: Call, content: Union[Reply, Recorded]) -> bool:
+    """Whether an answer that can go out as a stream does: its request wants one or, on a path of no
+    provider, where nobody knows what that looks like, it is all that there is."""
+    if call.stream or wire.operation != OTHER:
+        return call.stream
+    return isinstance(content, Recorded) and content.has_events and not content.has_body
+
+
+def check_repeats(wire: WireFormat, call: Call, reply: Reply) -> None:
+    """Refuse an answer that says one thing so often that to write it would stop everybody else: a
+    vector for each input, a text for each choice."""
+    size, most, what = 0, MOST_NUMBERS, f"numbers in {len(call.inputs)} vectors"
+    times = wire.tellings(call)
+    for part in reply.parts:
+        if isinstance(part, Embedding):
+            size = sum(len(part.of(index)) for index in range(len(call.inputs)))
+        elif times > 1:
+            most, what = MOST_REPEATED, f"characters, its text {times} times"
+            size += times * len(told_text(part))
+    if size > most:
+        message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
+        raise Refused(400, message, code="answer_too_large")
+
+
+def is_filtered_answer(wire: WireFormat, failure: Failure) -> bool:
+    """Whether a provider says this error as an answer that its filter has stopped, with status
+    200."""
+    if failure.kind != "content_filter" or failure.status:
+        return False
+    return failure.kind not in wire.errors and Text in wire.speaks
+
+
+def recorded_whole(
+    wire: WireFormat, call: Call, recorded: Recorded, status: int, delivery: Delivery
+) -> HttpResponse:
+    """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
+    file."""
+    if recorded.whole:
+        original = recorded.whole
+        may_gzip = not is_packed(content_type_in(original.headers))
+        return replayed(original, original.frames, delivery, may_gzip)
+    data = recorded.body
+    if not isinstance(data, bytes):
+        data = wire.encode(data)
+    body, twin = wire.adapted(call, data), None
+    # `adapted` gives the same object back where there was nothing to change.
+    if body is data:
+        twin = recorded.twin
+    headers = wire.headers(call, False, status)
+    return whole_response(wire.json_type, headers, body, status, delivery, twin)
+
+
+def replayed(
+    original: Original, frames: Optional[Iterable[Frame]], delivery: Delivery, may_gzip: bool
+) -> HttpResponse:
+    """An answer with its own head, over which the mock's own headers go."""
+    headers = laid_over(original.headers, delivery.headers)
+    # They go before the server's own, as those of a mock do.
+    delivery = replace(delivery, headers=(*original.headers, *delivery.headers))
+    if original.is_coded:  # a request may bring along how it wants its answer to travel
+        plan = replace(delivery.plan, gzip="")
+        delivery = replace(delivery, gzip="never", plan=plan)
+    return HttpResponse(
+        original.status,
+        headers,
+        original.body,
+        frames=frames,
+        may_gzip=may_gzip,
+        delivery=delivery,
+    )
+
+
+def streamed(
+    wire: WireFormat,
+    call: Call,
+    outcome: Union[Reply, Recorded, Broken],
+    status: int,
+    delivery: Delivery,
+) -> HttpResponse:
+    """A stream with the provider's headers."""
+    framing, stream_type = wire.framing(call), wire.stream_type
+    content = outcome.content if isinstance(outcome, Broken) else outcome
+    if isinstance(content, Recorded) and content.stream:
+        return replayed_stream(wire, call, outcome, content.stream, delivery)
+    if wire.operation == OTHER and isinstance(content, Recorded) and content.kind:
+        framing, stream_type = TEXT_FRAMINGS[content.kind]
+    # A JSON array is a JSON body, in its headers too (wire formats, 7).
+    content_type = stream_type if framing.streams else wire.json_type
+    headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
+    # Byte for byte only in the framing that the text is in; else its values are framed anew, as
+    # they are where an error must come before the bracket that ends an array.
+    may_break = framing.streams or not isinstance(outcome, Broken)
+    frames: Iterable[bytes]
+    if isinstance(content, Recorded) and content.kind == framing.title and may_break:
+        frames = recorded_frames(wire, call, outcome, content.frames, framing)
+    else:
+        frames = framing.stream(events_of_outcome(wire, call, outcome, content))
+    if isinstance(framing, SSE):
+        frames = relined(frames, delivery.plan)
+    return HttpResponse(
+        status,
+        laid_over(headers, delivery.headers),
+        frames=frames,
+        may_gzip=framing.negotiated,
+        delivery=delivery,
+        ping=ping_of(wire, framing, delivery),
+        is_piece=piece_of(wire, framing, delivery),
+    )
+
+
+def replayed_stream(
+    wire: WireFormat,
+    call: Call,
+    outcome: Union[Reply, Recorded, Broken],
+    original: Original,
+    delivery: Delivery,
+) -> HttpResponse:
+    """The stream of a transcript, in its own pieces."""
+    framing, frames = wire.framing(call), original.frames
+    if frames is None:
+        return replayed(original, None, delivery, True)
+    told = piece_of(wire, framing, delivery)
+    by_pieces = isinstance(outcome, Broken) and outcome.after.pieces
+    needs_events = relines(delivery.plan) or delivery.keepalive or told is not bool or by_pieces
+    if needs_events and not original.is_coded:
+        # A chunk may end in the middle of a line.
+        frames = tuple(TEXT_CUTS[framing.title](b"".join(frames)))
+    frames = tuple(recorded_frames(wire, call, outcome, frames, framing))
+    made = replayed(original, frames, delivery, framing.negotiated)
+    if original.is_coded:  # there is no room in it
+        return made
+    if isinstance(framing, SSE):
+        made = replace(made, frames=relined(frames, delivery.plan))
+    return replace(made, ping=ping_of(wire, framing, delivery), is_piece=told)
+
+
+def ping_of(wire: WireFormat, framing: Framing, delivery: Delivery) -> bytes:
+    """What keeps a stream alive, as its plan writes it; nothing where it is not to be."""
+    if not delivery.keepalive or not isinstance(framing, SSE):
+        return b""
+    ping = wire.ping
+    if delivery.keepalive.comment is not None:
+        ping = comment(delivery.keepalive.comment, utf8(framing.eol))
+    return relined_event(ping, replace(delivery.plan, comments=None))
+
+
+def piece_of(wire: WireFormat, framing: Framing, delivery: Delivery) -> Callable[[bytes], bool]:
+    """What tells whether a frame holds a piece of content, if anything is counted by them."""
+    gate, fault = delivery.gate, delivery.fault
+    if (gate and gate.pieces) or (fault and fault.after and fault.after.pieces):
+        return functools.partial(is_piece, wire, framing)
+    return bool
+
+
+def is_piece(wire: WireFormat, framing: Framing, frame: bytes) -> bool:
+    """Whether a frame holds a piece of content; of a very long one it is not looked for."""
+    if len(frame) > LONGEST_READ:
+        return True
+    return wire.is_content(*framing.decoded(frame))
+
+
+def recorded_frames(
+    wire: WireFormat,
+    call: Call,
+    outcome: Union[Reply, Recorded, Broken],
+    frames: Tuple[bytes, ...],
+    framing: Framing,
+) -> Iterable[bytes]:
+    """A recorded stream byte for byte, as far as it goes."""
+    if not isinstance(outcome, Broken):
+        return frames
+    honest = itertools.takewhile(lambda frame: SSE.data(frame) != DONE, frames)
+    begun = tuple(until(honest, outcome.after, functools.partial(is_piece, wire, framing)))
+    return (*begun, *framing.stream(interruption(wire, call, outcome, len(begun))))
+
+
+def events_of_outcome(
+    wire: WireFormat,
+    call: Call,
+    outcome: Union[Reply, Recorded, Broken],
+    content: Union[Reply, Recorded],
+) -> Iterator[Tuple[str, Json]]:
+    """The events of a stream, and the error that breaks it off."""
+    if isinstance(content, Reply):
+        events = wire.events(call, content)
+        if content.extra:
+            events = with_extra(events, wire.places, content.extra)
+    else:
+        events = wire.recorded_events(values_of(content))
+    if not isinstance(outcome, Broken):
+        return events
+    honest = itertools.takewhile(lambda event: not is_done(event), events)
+    begun = tuple(until(honest, outcome.after, functools.partial(says_something, wire)))
+    return itertools.chain(begun, interruption(wire, call, outcome, len(begun)))
+
+
+def is_done(event: NamedValue) -> bool:
+    """Whether an event says that nothing follows: no client reads an error behind it."""
+    value = event[1]
+    return isinstance(value, str) and value == DONE
+
+
+def says_something(wire: WireFormat, event: NamedValue) -> bool:
+    """Whether an event holds a piece of content, however far it was laid out already."""
+    name, value = event
+    if isinstance(value, bytes):
+        value = value.decode()
+    if isinstance(value, str):
+        value = read_data(value)
+    return wire.is_content(name, value)
+
+
+def interruption(
+    wire: WireFormat, call: Call, outcome: Broken, events: int
+) -> Iterator[Tuple[str, Json]]:
+    """The events that break a stream off after so many."""
+    failure = wire.completed(call, outcome.failure)
+    if isinstance(outcome.content, Reply):
+        return wire.broken_off(call, outcome.content, failure, events)
+    return wire.interruption(call, failure, events)
+
+
+def whole_response(
+    kind: str,
+    headers: Headers,
+    body: bytes,
+    status: int,
+    delivery: Delivery,
+    twin: Optional[bytes] = None,
+) -> HttpResponse:
+    """A whole body of this type with the provider's headers."""
+    headers = laid_over((("Content-Type", kind), *headers), delivery.headers)
+    may_gzip = not is_packed(kind)
+    return HttpResponse(status, headers, body, twin=twin, may_gzip=may_gzip, delivery=delivery)
+
+
+def failed(
+    wire: WireFormat,
+    call: Call,
+    failure: Failure,
+    delivery: Delivery,
+    more: Mapping[str, Json] = NOTHING_MORE,
+) -> HttpResponse:
+    """An error in the provider's shape, with `more` members beside its own."""
+    body, headers = wire.failed(call, failure, more)
+    headers = (*headers, *wire.headers(call, False, failure.status))
+    status = failure.sent_as or failure.status
+    return HttpResponse(status, laid_over(headers, delivery.headers), body, delivery=delivery)
+
+
+def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> Headers:
+    """Headers with others in place of those of the same name; None leaves one out."""
+    if not over:
+        return headers
+    names = {name.lower() for name, _ in over}
+    kept = [header for header in headers if header[0].lower() not in names]
+    given = [(name, value) for name, value in over if value is not None]
+    return (*kept, *given)
+
+
+def own_failure(wire: WireFormat, refused: Refused) -> Failure:
+    """An error of the server itself.  Its code is a word, which not every provider's clients read:
+    OpenRouter's SDK wants a number (verified)."""
+    code = None if wire.has_status else refused.code
+    return Failure(refused.status, refused.message, code=code, param=refused.param)
+
+
+# === judging =================================================================
+# A request held against the rules of its provider, and the answer where that refuses it.
+
+
+def judged(
+    wire: WireFormat, call: Call, body: Json, strict: Union[bool, str], state: Optional[State]
+) -> Tuple[Call, bool]:
+    """A call with what its body breaks of its provider's rules, and whether that is all there is to
+    say of an equal one; `strict` is as in Settings."""
+    broken, asks_state = violations_of(wire, call, body, strict == ALL, state)
+    if broken:
+        call = replace(call, violations=broken)
+    return call, not asks_state
+
+
+def against_rules(
+    wire: WireFormat, call: Call, delivery: Delivery, is_repeatable: bool = True
+) -> Answered:
+    """The provider's own refusal of a call that breaks its rules."""
+    failure = refusal(wire, call.violations)
+    response = failed(wire, call, failure, delivery)
+    note = f"refused by {that_count(call.violations)[0].rule}"
+    return Answered(response, call, note=note, wire=wire, is_repeatable=is_repeatable)
+
+
+# === memory ==================================================================
+# Answers to requests that came before.  Touches nothing.
+
+
+MEMORY_ROOM = 8 * 1024 * 1024  # bytes of memory that answers of all sessions may take
+ANSWER_ROOM = 1024 * 1024  # and one of them
+PAIR_ROOM = 300  # about what the objects of a query parameter take
+OBJECT_ROOM = 2048  # about what the objects of an answer take
+SEEN_MOST = 8192  # requests of which it is known that they came once
+
+
+class NotedHeaders(Mapping[str, str]):
+    """Headers that note which of them were asked for, there or not."""
+
+    __slots__ = ("known", "noted")
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self.known = known
+        self.noted: Set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.noted.add(name)
+        return self.known[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A header's value, or the default."""
+        self.noted.add(name)
+        return self.known.get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        self.noted.add(str(name))
+        return name in self.known
+
+    def __iter__(self) -> Iterator[str]:
+        self.noted.update(self.known)
+        return iter(self.known)
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+
+# All of a request that its answer depends on: method, path, port, session, body, query, names of
+# the headers that were asked for, and their values.  A plain tuple: one is made for every request.
+Names = Tuple[str, ...]
+Query = Tuple[Tuple[str, str], ...]
+Key = Tuple[str, str, int, str, bytes, Query, Names, Tuple[Optional[str], ...]]
+
+
+def key_of(request: Request, names: Names) -> Key:
+    """The key of a request whose answer depends on the headers with these names."""
+    headers = request.headers
+    values = tuple([headers.get(name) for name in names])
+    query = tuple(request.query.items())
+    session, body = request.session, request.body
+    return request.method, request.path, request.port, session, body, query, names, values
+
+
+def key_size(key: Key) -> int:
+    """About how many bytes of memory a key takes."""
+    _, path, _, session, body, query, _, headers = key
+    size = OBJECT_ROOM + len(path) + len(session) + len(body)
+    size += sum(PAIR_ROOM + len(name) + len(value) for name, value in query)
+    return size + sum(len(value) for value in headers if value)
+
+
+def answer_size(request: Request, answered: Answered) -> int:
+    """About how many bytes of memory an answer takes, with what was read of its request."""
+    response, call = answered.response, answered.call
+    size = len(response.body)
+    if isinstance(response.frames, tuple):
+        size += sum(map(frame_size, response.frames))
+    if call and call.was_read:
+        size += body_size(request.body, call.body, call)
+    return size + told_size(answered, call.violations if call else ())
+
+
+def without_request(answered: Answered) -> Answered:
+    """An answer without the head of its request, of which the key has all that matters."""
+    call = answered.call
+    if not call:
+        return answered
+    bare = call.request.with_headers({})
+    return replace(answered, call=replace(call, request=bare))
+
+
+class CameBefore:
+    """Which of many things came before, as far as a bounded memory knows: a thing is kept only when
+    it comes again."""
+
+    def __init__(self) -> None:
+        self.marks: Set[int] = set()
+
+    def has(self, thing: Hashable) -> bool:
+        """Whether it came before; from now on it did."""
+        mark = hash(thing)
+        if mark in self.marks:
+            return True
+        if len(self.marks) >= SEEN_MOST:
+            self.marks.clear()
+        self.marks.add(mark)
+        return False
+
+
+def written_out(answered: Answered) -> Answered:
+    """An answer whose stream is made now, as far as that takes no time worth mentioning."""
+    frames = answered.response.frames
+    if frames is None or isinstance(frames, tuple) or answered.feed:
+        return answered
+    return replace(answered, response=replace(answered.response, frames=ahead(frames)))
+
+
+class Memory:
+    """Answers to requests that came before, for as long as the mocks stay the same.
+
+    An answer depends on nothing but those, the settings and the request, so that an equal request
+    need not be read, matched and written out again.  Which headers it depends on is not declared
+    anywhere: those that were asked for while it was made are part of the key of all answers on its
+    path.  Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
+
+    def __init__(self, room: int = MEMORY_ROOM) -> None:
+        self.room = room
+        self.lock = threading.Lock()
+        self.seen = CameBefore()
+        self.forget(0)
+
+    def forget(self, generation: int) -> None:
+        """Start over, with mocks of this generation."""
+        self.generation = generation
+        self.used = 0
+        self.answers: Dict[Key, Answered] = {}
+        self.header_names: Dict[Tuple[str, str], Names] = {}  # noted, by method and path
+
+    def key(self, request: Request, generation: int) -> Key:
+        """The key of a request, as far as is known what its answer depends on."""
+        if self.generation != generation:
+            with self.lock:
+                self.forget(generation)
+        names = self.header_names.get((request.method, request.path), ())
+        return key_of(request, names)
+
+    def keep(self, request: Request, generation: int, noted: Set[str], answered: Answered) -> None:
+        """Remember an answer, if it can be."""
+        if not answered.is_lasting:
+            return
+        size = answer_size(request, answered)
+        with self.lock:
+            if generation == self.generation:  # else it was made with mocks that are gone
+                self.put(request, noted, without_request(answered), size)
+
+    def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
+        """Remember an answer of `size` bytes; for who holds the lock."""
+        place = request.method, request.path
+        known = self.header_names.get(place, ())
+        # The key is made of these names, whatever another thread makes of them meanwhile, and what
+        # was remembered without the new ones is not found any more.
+        names = (*known, *sorted(noted.difference(known)))
+        key = key_of(request, names)
+        size += key_size(key)
+        if size > min(ANSWER_ROOM, self.room):
+            return
+        if self.used + size > self.room:
+            self.forget(self.generation)
+        self.header_names[place] = names
+        self.answers[key] = answered
+        self.used += size
+
+
+# === mocks/computing =========================================================
+# What a function answers to one call: it is run, and what it returns is read as any response is.
+
+# Whoever calls this does it aside: a function may take its time.
+
+
+FUNCTION_FAILED = "mock_function_failed"  # the code of the error that the client gets
+WHAT_IT_RETURNS = 'a response, such as {"text": "…"}, or a text'
+
+
+def computed(found: Found, files: MockFiles) -> Found:
+    """What a function makes of a call; if it goes wrong, an error that says so, and a problem."""
+    function, mock = found.answer.function, found.mock
+    assert function
+    try:
+        value = returned(function, found)
+        answer = read_answer(mock, function, value, reader(files.libraries()))
+        lacking = answer.lacks(found.wire, found.call)
+        if lacking:
+            raise BadMock(f"{function.told}: can't answer this request: {explained(lacking)}")
+    except BadMock as error:
+        whose = ""
+        if mock.name != function.told:
+            whose = f'mock "{mock.name}": '
+        return failed_function(found, f"{whose}{error}")
+    return replace(found, answer=answer)
+
+
+def failed_function(found: Found, problem: str) -> Found:
+    """The error of a function that gave no answer."""
+    failure = Failure(500, problem.replace("{{", "{{{{"), code=FUNCTION_FAILED)
+    if found.wire.has_status:  # where clients read a number (verified for OpenRouter's SDK)
+        failure = replace(failure, code=None)
+    return replace(found, answer=Answer(failure, 500, Delivery()), problem=problem)
+
+
+def returned(function: Function, found: Found) -> Mapping[str, Json]:
+    """What a function returns for a call, as JSON; BadMock says what is wrong with it, or that it
+    raised an error, and where."""
+    request = request_view(found.call, found.groups, found.used)
+    try:
+        value: Any = function.run(request)
+    except BaseException as error:  # noqa: BLE001  pytest.fail() and SystemExit end no worker
+        raise BadMock(f"{function.told} raised {raised(error, function)}") from None
+    if isinstance(value, str):
+        return {"text": value}
+    if hasattr(value, "__await__"):
+        if hasattr(value, "close"):
+            value.close()  # so that Python says no more of it
+        raise BadMock(f"{function.told} returned a coroutine, expected {WHAT_IT_RETURNS}")
+    if not isinstance(value, Mapping):
+        what = "None" if value is None else shown(value)
+        raise BadMock(f"{function.told} returned {what}, expected {WHAT_IT_RETURNS}")
+    try:
+        # A copy: what is done later to what was returned is no part of this answer.
+        copy: Mapping[str, Json] = parse_json(utf8(compact(dict(value))))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadMock(f"{function.told} returned what is no JSON: {error}") from None
+    return copy
+
+
+def read_answer(
+    mock: ParsedMock, function: Function, value: Mapping[str, Json], read: ReadFile
+) -> Answer:
+    """The answer that a returned response stands for, held to what its mock asks for; BadMock if it
+    is none."""
+    spec = {**parse_json(utf8(mock.canonical)), "response": value}
+    spec.pop("responses", None)
+    node = MockNode.whole(spec, function.told, read)
+    response = node.get("response")
+    groups = [name for condition in mock.conditions for name in condition.group_names]
+    answer = parse_answer(response, groups)
+    if answer.probability < 1:
+        response.get("probability").fail("is drawn once a function has answered; draw in there")
+    check_reach(node, mock.conditions, [response], [answer])
+    return answer
+
+
+def raised(error: BaseException, function: Function) -> str:
+    """An error in a line, and the line of the function's own file at which it was raised."""
+    text = " ".join(str(error).split())
+    told = type(error).__name__ + (f": {text}" if text else "")
+    line = line_in(error.__traceback__, function.file)
+    if line:
+        told += f", at {told_place(function.file, line)}"
+    return told
+
+
+def line_in(traceback: Optional[TracebackType], file: str) -> int:
+    """The innermost line of a traceback that is in a file; 0 if there is none."""
+    line = 0
+    while traceback:
+        if traceback.tb_frame.f_code.co_filename == file:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line
+
+
+# === recording/incoming ======================================================
+# An upstream's answer from bytes, fed in any pieces.  Knows no socket and no clock.
+
+
+HEAD_END = re.compile(rb"\r?\n\r?\n")
+ANSWER_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: .*)?")
+MORE_THAN_A_CHUNK = 1 << 64  # more than a chunk can have
+HTTP_BEGINNING = b"HTTP/1."
+MOST_INTERIM = 1000  # answers of 1xx; some send one every few seconds while they work
+SHOWN_BYTES = 16  # of what is no HTTP: it may repeat what was sent
+BAD_ANSWER = 502
+
+
+class Unanswered(Exception):
+    """There is no answer, or only half of one: the status that its client gets, and why."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status, self.why = status, why
+
+
+class Incoming:
+    """An answer to a request with this method.
+
+    `status` is 0 until its head is there; `length` is None where its head names none; `is_over`
+    tells that its body is complete."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+        self.status = 0
+        self.headers: Headers = ()
+        self.length: Optional[int] = None
+        self.is_over = False
+        self.received = 0  # bytes of the body
+        self.rest = b""  # of a head that is not complete
+        self.interim = 0  # answers before the one that counts
+        self.chunks: Optional[ChunkedBody] = None
+
+    def feed(self, data: bytes) -> bytes:
+        """Take more bytes; what of the body is in them, its chunks undone.  Unanswered says what is
+        malformed."""
+        if not self.status:
+            data = self.begun(self.rest + data)
+            if not self.status:
+                return b""
+        if self.is_over:
+            return b""  # what follows an answer is none
+        if self.chunks:
+            data = self.unchunked(self.chunks, data)
+        elif self.length is not None:
+            data = data[: self.length - self.received]
+            self.is_over = self.received + len(data) == self.length
+        self.received += len(data)
+        return data
+
+    def end(self) -> None:
+        """No more bytes come.  Unanswered says what is missing."""
+        if not self.status:
+            told = "an answer" if not self.rest else "the end of its answer's head"
+            raise Unanswered(BAD_ANSWER, f"it closed the connection without {told}")
+        if self.chunks and not self.is_over:
+            raise Unanswered(BAD_ANSWER, "it closed the connection in the middle of its answer")
+        if not self.is_over and self.length is not None:
+            found = f"{self.received} of {self.length} bytes"
+            raise Unanswered(BAD_ANSWER, f"it closed the connection after {found} of its answer")
+        self.is_over = True
+
+    # --- the head ---
+
+    def begun(self, data: bytes) -> bytes:
+        """Read the head, if it is complete; what follows it."""
+        while True:
+            if not data.startswith(HTTP_BEGINNING[: len(data)]):
+                begun = shown(without_keys(data[:SHOWN_BYTES].decode("latin-1")))
+                raise Unanswered(BAD_ANSWER, f"its answer is not HTTP/1: it begins with {begun}")
+            found = HEAD_END.search(data)
+            if (found.end() if found else len(data)) > HEAD_LIMIT:
+                limit = f"longer than {HEAD_LIMIT} bytes"
+                raise Unanswered(BAD_ANSWER, f"the head of its answer is {limit}")
+            if not found:
+                self.rest = data
+                return b""
+            status, headers = read_answer_head(data[: found.start()])
+            data = data[found.end() :]
+            if status >= 200:
+                break
+            if status == 101:
+                raise Unanswered(BAD_ANSWER, "it changes to another protocol, unasked")
+            self.interim += 1
+            if self.interim > MOST_INTERIM:
+                told = f"more than {MOST_INTERIM} interim answers"
+                raise Unanswered(BAD_ANSWER, f"it sent {told}, and none that counts")
+            if not data:  # an interim answer, which nobody waits for
+                self.rest = b""
+                return b""
+        self.status, self.headers, self.rest = status, headers, b""
+        self.frame()
+        return data
+
+    def frame(self) -> None:
+        """Find where the body ends (RFC 9112, 6.3)."""
+        codings = [one.lower() for one in self.values("transfer-encoding")]
+        if self.method == "HEAD" or self.status in NO_BODY:
+            self.length = 0
+        elif codings:
+            if codings != ["chunked"]:
+                told = shown(", ".join(codings))
+                raise Unanswered(BAD_ANSWER, f"its answer has Transfer-Encoding {told}")
+            self.chunks = ChunkedBody(MORE_THAN_A_CHUNK)
+        elif self.values("content-length"):
+            lengths = set(self.values("content-length"))
+            length = lengths.pop()
+            if lengths or not re.fullmatch("[0-9]{1,18}", length):
+                raise Unanswered(BAD_ANSWER, "the Content-Length of its answer is malformed")
+            self.length = int(length)
+        self.is_over = self.length == 0
+
+    @property
+    def content_type(self) -> str:
+        """The media type in lower case, without parameters; empty if it has none."""
+        values = self.values("content-type")
+        return values[0].partition(";")[0].strip().lower() if values else ""
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether nothing but the end of the connection says where the body ends."""
+        return self.length is None and not self.chunks
+
+    def values(self, name: str) -> List[str]:
+        """The items of a header, by its lower-case name."""
+        lines = [value for one, value in self.headers if one.lower() == name]
+        return [item.strip(" \t") for item in ",".join(lines).split(",") if item.strip(" \t")]
+
+    # --- the body ---
+
+    def unchunked(self, chunks: ChunkedBody, data: bytes) -> bytes:
+        """What is in some bytes of a body in chunks."""
+        try:
+            self.is_over = chunks.feed(data)
+        except Refused as wrong:
+            raise Unanswered(BAD_ANSWER, f"its answer is malformed: {wrong.message}") from None
+        found = bytes(chunks.pieces)
+        chunks.pieces.clear()
+        return found
+
+
+def read_answer_head(data: bytes) -> Tuple[int, Headers]:
+    """Status and headers of a head, without the empty line that ends it."""
+    lines = re.split(rb"\r?\n", data)
+    status_line = ANSWER_LINE.fullmatch(lines[0])
+    if not status_line:
+        begun = shown(without_keys(lines[0][:SHOWN_BYTES].decode("latin-1")))
+        raise Unanswered(
+            BAD_ANSWER, f"its answer begins with {begun}, which is no status of HTTP/1"
+        )
+    headers: List[Tuple[str, str]] = []
+    for line in lines[1:]:
+        text = line.decode("latin-1")
+        name, colon, value = text.partition(":")
+        if text[:1] in (" ", "\t") and headers:  # an old way to go on with a line (RFC 9112, 5.2)
+            headers[-1] = (headers[-1][0], f"{headers[-1][1]} {text.strip()}")
+        elif not colon:
+            raise Unanswered(BAD_ANSWER, "the head of its answer has a line without a colon")
+        else:
+            headers.append((name.strip(" \t"), value.strip(" \t")))
+    return int(status_line.group(1)), tuple(headers)
+
+
+# === recording/links =========================================================
+# Links: connections to upstreams, and what is said of those that fail.
+
+# May touch sockets, TLS, threading and time.
+
+
+LINK_PIECE = 64 * 1024  # bytes that are read or written at once
+LAST_LOOK_SECONDS = 1.0  # for an answer to what an upstream does not take
+BROKEN, LATE = 502, 504
+IGNORE_UNEXPECTED_EOF = 0x80  # SSL_OP_IGNORE_UNEXPECTED_EOF (ssl.h), which ssl names since 3.10
+# OpenSSL's numbers for an authority that is not known (x509_vfy.h: 2, 18 to 21).
+UNKNOWN_AUTHORITY = (2, 18, 19, 20, 21)
+
+
+class Trust:
+    """Whom to trust over TLS: the system's authorities and those of a file.  OSError if that can't
+    be read, or holds none."""
+
+    def __init__(self, authority: Optional[str]) -> None:
+        self.lock = threading.Lock()
+        self.known: "Optional[ssl.SSLContext]" = None
+        self.authority = authority
+        if authority:  # whoever names one is told at once
+            self.known = new_context(authority)
+
+    def context(self) -> "ssl.SSLContext":
+        """The context of all connections, made when it is first needed."""
+        with self.lock:
+            if self.known is None:
+                self.known = new_context(None)
+            return self.known
+
+
+def new_context(authority: Optional[str]) -> "ssl.SSLContext":
+    """A context that trusts the system's authorities and those of a file."""
+    import ssl
+
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    # Python 3.8 and 3.9 have OpenSSL 3 take half an answer for a whole one.
+    context.options &= ~IGNORE_UNEXPECTED_EOF
+    if authority is None:
+        return context
+    try:
+        context.load_verify_locations(authority)
+    except ssl.SSLError:
+        raise OSError(f"--record-ca {authority}: there is no certificate in it, as PEM") from None
+    except OSError as error:
+        raise OSError(f"--record-ca {authority}: {error.strerror}") from None
+    # Private authorities are often made by hand, and Python 3.13 asks them for more than others.
+    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+    return context
+
+
+class Link:
+    """One connection to an upstream.  Any thread may cut it, which ends the waits of its own.
+
+    Unanswered says what goes wrong with it."""
+
+    def __init__(self, upstream: Upstream, connect_seconds: float, silent_seconds: float) -> None:
+        self.upstream = upstream
+        self.connect_seconds, self.silent_seconds = connect_seconds, silent_seconds
+        self.lock = threading.Lock()
+        self.sock: Any = None
+        self.is_cut = False
+        self.is_ragged = False  # whether TLS ended without a goodbye
+
+    def connect(self, trust: Trust, own_ports: Set[int]) -> None:
+        """Connect, over TLS if the URL says so; not to one of the server's own ports."""
+        upstream = self.upstream
+        try:
+            addresses = socket.getaddrinfo(upstream.host, upstream.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            told = f"the address of {upstream.host} is not known: {reason}"
+            raise Unanswered(BROKEN, told) from None
+        self.reach([(family, where) for family, _, _, _, where in addresses])
+        if self.is_own(own_ports):
+            told = f"this URL is the server's own; name the provider's in --record {upstream.name}="
+            raise Unanswered(BROKEN, told)
+        if upstream.is_tls:
+            self.seal(trust)
+        self.sock.settimeout(self.silent_seconds)
+
+    def reach(self, addresses: Any) -> None:
+        """Connect to the first address that answers."""
+        error: Optional[Exception] = None
+        for family, where in addresses:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            self.hold(sock)
+            try:
+                sock.settimeout(self.connect_seconds)
+                sock.connect(where)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return
+            except OSError as wrong:
+                error = wrong
+                sock.close()
+            if self.is_cut:
+                break
+        if isinstance(error, socket.timeout):
+            told = f"nobody accepted the connection within {self.connect_seconds:g} s"
+            raise Unanswered(LATE, told)
+        if isinstance(error, ConnectionRefusedError):
+            raise Unanswered(BROKEN, "the connection was refused; is anybody listening there?")
+        reason = getattr(error, "strerror", None) or str(error)
+        raise Unanswered(BROKEN, f"there was no connection: {reason}")
+
+    def hold(self, sock: Any) -> None:
+        """Have a socket as the one to cut."""
+        with self.lock:
+            self.sock = sock
+            if self.is_cut:
+                sock.close()
+
+    def is_own(self, own_ports: Set[int]) -> bool:
+        """Whether it leads back: to a port of the server, on this machine."""
+        return self.is_near and self.sock.getpeername()[1] in own_ports
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the upstream is on this machine.  Only there may requests go in a circle of
+        servers like this one, and no provider is told of them."""
+        try:
+            own, there = self.sock.getsockname(), self.sock.getpeername()
+        except OSError:
+            return False
+        return bool(own[0] == there[0])
+
+    def seal(self, trust: Trust) -> None:
+        """Begin TLS."""
+        import ssl
+
+        try:
+            # The handshake comes once this thread is not alone to know the socket.
+            sealed = trust.context().wrap_socket(
+                self.sock,
+                server_hostname=self.upstream.host,
+                suppress_ragged_eofs=False,
+                do_handshake_on_connect=False,
+            )
+            self.hold(sealed)
+            sealed.do_handshake()
+        except ssl.SSLCertVerificationError as error:
+            raise Unanswered(BROKEN, untrusted(error)) from None
+        except socket.timeout:
+            told = f"it did not answer TLS within {self.connect_seconds:g} s"
+            raise Unanswered(LATE, told) from None
+        except (OSError, ValueError) as error:
+            raise Unanswered(BROKEN, unsealed(error)) from None
+
+    # --- bytes ---
+
+    def send(self, data: bytes) -> Optional[OSError]:
+        """Send a request; what kept it from that, for the answer may be there all the same."""
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[self.sock.send(view[:LINK_PIECE]) :]
+        except OSError as error:
+            if isinstance(error, socket.timeout):  # an answer would have come meanwhile
+                self.sock.settimeout(min(LAST_LOOK_SECONDS, self.silent_seconds))
+            return error
+        return None
+
+    def receive(self) -> bytes:
+        """More bytes of the answer; none at its end."""
+        try:
+            found: bytes = self.sock.recv(LINK_PIECE)
+        except socket.timeout:
+            told = f"it said nothing for {self.silent_seconds:g} s"
+            raise Unanswered(LATE, told) from None
+        except (OSError, ValueError) as error:
+            if is_ragged_end(error):
+                self.is_ragged = True
+                return b""
+            raise Unanswered(BROKEN, f"the connection broke: {reason_told(error)}") from None
+        if not found and self.is_cut:  # this end is none of the answer's
+            raise Unanswered(BROKEN, "the connection was cut")
+        return found
+
+    # --- ends ---
+
+    def cut(self) -> None:
+        """End it, from any thread: whoever waits for it waits no longer."""
+        with self.lock:
+            self.is_cut = True
+            if self.sock is not None:
+                quietly(lambda: socket.socket.shutdown(self.sock, socket.SHUT_RDWR))
+
+    def close(self) -> None:
+        """Give its socket back."""
+        with self.lock:
+            if self.sock is not None:
+                quietly(self.sock.close)
+
+
+def quietly(action: Callable[[], object]) -> None:
+    """Do something with a socket that may be gone."""
+    try:
+        action()
+    except OSError:
+        pass
+
+
+def is_ragged_end(error: Exception) -> bool:
+    """Whether TLS ended without a goodbye, whatever Python calls that.  ssl may not be there."""
+    if type(error).__name__ == "SSLEOFError":
+        return True
+    return getattr(error, "reason", None) == "UNEXPECTED_EOF_WHILE_READING"
+
+
+def reason_told(error: Exception) -> str:
+    """Why a socket failed, in few words."""
+    return str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
+
+
+def untrusted(error: "ssl.SSLCertVerificationError") -> str:
+    """Why a certificate is not trusted, and what may help."""
+    told = f"its certificate is not trusted: {error.verify_message}"
+    if error.verify_code in UNKNOWN_AUTHORITY:
+        told += "; --record-ca FILE names an authority to trust"
+    return told
+
+
+def unsealed(error: Exception) -> str:
+    """Why there is no TLS."""
+    told = f"there was no TLS with it: {shown(reason_told(error))}"
+    if getattr(error, "reason", "") in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"):
+        told += "; does it speak plain HTTP? then its URL begins with http://"
+    return told
+
+
+# === recording/captures ======================================================
+# A capture: a request and what a provider answered, before it is a mock.  Pure.
+
+
+@record
+class Arrival:
+    """When so many bytes of a body were there: `seconds` since the request was sent, `size` bytes
+    of the decoded body in all."""
+
+    seconds: float
+    size: int
+
+
+@record
+class Capture:
+    """A request and its answer: status, header lines as they came, and the body, its transfer and
+    content codings undone.
+
+    `request` is as its client sent it, credentials and all, and None where nobody knows it (a
+    transcript of an answer alone).  `arrivals` are in order, the last of all bytes; empty where
+    nobody knows when they came."""
+
+    request: Optional[Request]
+    status: int
+    headers: Headers
+    body: bytes
+    arrivals: Tuple[Arrival, ...] = ()
+
+    def header(self, name: str) -> str:
+        """The first header of this lower-case name; empty if there is none."""
+        return next((value for one, value in self.headers if one.lower() == name), "")
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the answer in lower case, without its parameters."""
+        return self.header("content-type").partition(";")[0].strip().lower()
 
 
 # === recording/names =========================================================
@@ -42071,7 +44865,7 @@ class Exchanged:
             return True
         return incoming.length > 0 and incoming.content_type in PASSED_IN_PIECES
 
-    def response(self) -> Response:
+    def response(self) -> HttpResponse:
         """The answer as its client gets it."""
         incoming, passage = self.incoming, self.passage
         headers = passed_headers(incoming.headers, self.request)
@@ -42079,10 +44873,10 @@ class Exchanged:
             is_events = incoming.content_type == EVENT_STREAM
             coded = incoming.values("content-encoding")
             frames = passage.frames(is_events and not coded)
-            return Response(incoming.status, headers, frames=frames, may_gzip=False)
+            return HttpResponse(incoming.status, headers, frames=frames, may_gzip=False)
         if self.request.method == "HEAD":  # its length is not known: it goes as chunks would
-            return Response(incoming.status, headers, frames=(), may_gzip=False)
-        return Response(incoming.status, headers, b"".join(self.pieces), may_gzip=False)
+            return HttpResponse(incoming.status, headers, frames=(), may_gzip=False)
+        return HttpResponse(incoming.status, headers, b"".join(self.pieces), may_gzip=False)
 
     def keep(self, taken: Taken) -> None:
         """Have the exchange recorded, if it may be."""
@@ -42252,7 +45046,7 @@ def without_answer(passage: Passage) -> Answered:
     call, forwarded = without_raw(passage.call), passage.forwarded
     note = f"forwarded to {forwarded.url}"
     return Answered(
-        Response(0, ()),
+        HttpResponse(0, ()),
         call,
         note=note,
         wire=passage.wire,
@@ -42613,11 +45407,12 @@ def recorded_response(recorded: Recorded, stream: bool) -> Dict[str, Json]:
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
-
-
-def health() -> Response:
-    """What the root says."""
-    return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
+# What is answered without any mock: to who looks whether somebody is there, and to a browser that
+# wants an icon of each page that it shows.
+OWN_PATHS = {
+    "/": HttpResponse(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH))),
+    "/favicon.ico": HttpResponse(204, (), may_gzip=False),
+}
 
 
 def is_alike(miss: NearMiss) -> bool:
@@ -42635,7 +45430,7 @@ def with_more(refused: Refused, near: Sequence[NearMiss], hint: str) -> Refused:
     return Refused(refused.status, message, code=refused.code, headers=refused.headers)
 
 
-def options_response(request: Request) -> Response:
+def options_response(request: Request) -> HttpResponse:
     """What may be done with a path; to a browser's preflight, that it may."""
     allowed = allow(request.path) or ", ".join(METHODS)
     headers: Headers = (("Allow", allowed),)
@@ -42646,7 +45441,26 @@ def options_response(request: Request) -> Response:
             ("Access-Control-Allow-Headers", wanted),
             ("Access-Control-Max-Age", "86400"),  # a day
         )
-    return Response(204, headers, may_gzip=False)
+    return HttpResponse(204, headers, may_gzip=False)
+
+
+# === weighing ================================================================
+# What may take long to write.  Pure.
+
+
+HEAVY = 16 * 1024  # characters that take long to write: each may be an event
+ECHO_TEMPLATE = "{{user}}"  # what an echo is
+
+
+def is_heavy(found: Found, call: Call) -> bool:
+    """Whether it may take long to write the answer of a mock."""
+    return found.answer.is_long or heavy(found.mock.canonical, call.request, call.choices)
+
+
+def heavy(answer: str, request: Request, choices: int = 1) -> bool:
+    """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
+    or its templates may ask for much of the request, and all of its choices say it."""
+    return choices * (len(answer) + answer.count("{{") * len(request.body)) > HEAVY
 
 
 # === answering ===============================================================
@@ -42655,8 +45469,6 @@ def options_response(request: Request) -> Response:
 
 
 MANY_INPUTS = 16  # to embed
-HEAVY = 16 * 1024  # characters that take long to write: each may be an event
-ECHO_TEMPLATE = "{{user}}"  # what an echo is
 
 
 class Answerer:
@@ -42805,8 +45617,8 @@ class Answerer:
             return given
         if request.method == "OPTIONS":
             answered = Answered(options_response(request))
-        elif request.path == "/" and request.method in ("GET", "HEAD"):
-            answered = Answered(health())
+        elif request.path in OWN_PATHS and request.method in ("GET", "HEAD"):
+            answered = Answered(OWN_PATHS[request.path])
         else:
             near = yield from self.near(wire, call, session)
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
@@ -42921,7 +45733,10 @@ class Answerer:
         call = found.call
         if found.is_refusal:
             return self.refused(found.wire, call, brought, is_repeatable), is_repeatable
-        if is_heavy(found, call):
+        if found.answer.function:
+            yield ASIDE
+            found = computed(found, self.mocks.files)
+        elif is_heavy(found, call):
             yield ASIDE
         return self.mocked(wire, call, session, found, brought, is_repeatable), is_repeatable
 
@@ -42956,7 +45771,7 @@ class Answerer:
         outcome: Outcome,
         status: int,
         delivery: Delivery,
-    ) -> Response:
+    ) -> HttpResponse:
         """An outcome in the provider's bytes, and stored, where that can be asked for later."""
         response = respond(wire, call, outcome, status, delivery)
         if wire.stores:
@@ -42997,10 +45812,19 @@ class Answerer:
         if found.limit:
             headers = laid_over(response.headers, found.wire.limit_headers(found.limit))
             response = replace(response, headers=laid_over(headers, delivery.headers))
-        note = unfit(call, outcome)
+        note = found.problem or unfit(call, outcome)
         # What the request itself brings along may draw for each use anew.
         is_repeatable = is_repeatable and not brought.fields and not wire.changes(call)
-        return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
+        return Answered(
+            response,
+            call,
+            found.mock.name,
+            note,
+            wire,
+            found.uses,
+            is_repeatable,
+            unmatched=bool(found.problem),
+        )
 
     def miss(
         self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool
@@ -43040,17 +45864,6 @@ class Answerer:
         if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
             fault = None
         return replace(delivery, pace=pace, fault=fault)
-
-
-def is_heavy(found: Found, call: Call) -> bool:
-    """Whether it may take long to write the answer of a mock."""
-    return found.answer.is_long or heavy(found.mock.canonical, call.request, call.choices)
-
-
-def heavy(answer: str, request: Request, choices: int = 1) -> bool:
-    """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
-    or its templates may ask for much of the request, and all of its choices say it."""
-    return choices * (len(answer) + answer.count("{{") * len(request.body)) > HEAVY
 
 
 # === log =====================================================================
@@ -43806,11 +46619,43 @@ MARKED = DATE_MARK.encode() + BETWEEN + NUMBER_MARK.encode()
 PortAndBytes = Tuple[int, bytes]  # the port, and all bytes of the request
 
 
+class Lent(Kept):
+    """An answer that is kept to be repeated, and shown meanwhile; the journal counts it when it is
+    kept for that no longer."""
+
+    __slots__ = ("before", "after", "is_lent")
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        super().__init__()
+        self.drop()  # nothing is added to it
+        self.before, self.after = before, after
+        self.most = len(before) + len(after) + SIZE_OF_A_WRITE
+        self.is_lent = True
+
+    def give(self) -> None:
+        """Be kept by nobody else any more."""
+        self.is_lent = False
+
+    def drop(self) -> None:
+        """Keep none of it any longer."""
+        super().drop()
+        self.before = self.after = b""
+
+    def written(self, moment: float, number: str) -> WrittenOut:
+        """What was written at this moment in answer to the request with this id."""
+        if not self.most:
+            return WrittenOut(b"", b"", [])
+        date = formatdate(int(moment), usegmt=True).encode()
+        data = b"%b%b%b%b%b" % (self.before, date, BETWEEN, number.encode(), self.after)
+        head, end, body = data.partition(b"\r\n\r\n")
+        return WrittenOut(head + end, body, [])
+
+
 class Repeat:
     """The answer to the very same bytes: what goes before its date, and after its number; and what
     the journal says of it."""
 
-    __slots__ = ("before", "after", "asked", "sent", "ends", "head", "uses", "keep_alive")
+    __slots__ = ("before", "after", "asked", "sent", "ends", "head", "uses", "keep_alive", "kept")
 
     def __init__(
         self, before: bytes, after: bytes, step: Send, asked: Asked, answered: Answered
@@ -43821,6 +46666,7 @@ class Repeat:
         self.head = len(after) - (len(step.data) - step.head)  # bytes of the head that follow
         self.asked = asked
         self.sent = Sent(len(step.data) - step.head, len(step.ends), has_begun=True)
+        self.kept = self.sent.kept = Lent(before, after)
         self.uses: Optional[Uses] = answered.uses
         self.keep_alive = True
 
@@ -43860,13 +46706,18 @@ class Repeats:
     def __init__(self, room: int = REPEATS_ROOM) -> None:
         self.room = room
         self.seen = CameBefore()
+        # Is told of answers that are not kept any more, but may be shown.
+        self.forgot: Callable[[List[Kept]], None] = lambda kept: None
+        self.known: Dict[PortAndBytes, Repeat] = {}
         self.forget(0)
 
     def forget(self, generation: int) -> None:
         """Start over, with mocks of this generation."""
         self.generation = generation
         self.used = 0
-        self.known: Dict[PortAndBytes, Repeat] = {}
+        known, self.known = self.known, {}
+        if known:
+            self.forgot([repeat.kept for repeat in known.values()])
 
     def find(self, port: int, data: bytes, generation: int) -> Optional[Repeat]:
         """The answer to these bytes."""
@@ -44224,6 +47075,7 @@ class Core:
         self.answerer = Answerer(self.mocks, settings, self.journal, self.forwarder)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()
+        self.repeats.forgot = self.journal.take_over
         self.workers = Workers(say=self.log.say)
         self.loop = Loop(complain=self.complain)
         self.trimming = Trimming(self.when_quiet)
@@ -47211,12 +50063,12 @@ LONGEST_TRIED = 1000  # characters of a text, and of a pattern that is tried on 
 Signature = Tuple[str, str]  # a key and what is expected of it, as JSON
 
 
-def doubts_about(mocks: Sequence[Mock]) -> List[str]:
+def doubts_about(mocks: Sequence[ParsedMock]) -> List[str]:
     """What may not be meant."""
     return [*slow_expressions(mocks), *equal_names(mocks), *never_reached(mocks)]
 
 
-def slow_expressions(mocks: Iterable[Mock]) -> List[str]:
+def slow_expressions(mocks: Iterable[ParsedMock]) -> List[str]:
     """Regular expressions that explode."""
     return [
         f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
@@ -47228,7 +50080,7 @@ def slow_expressions(mocks: Iterable[Mock]) -> List[str]:
     ]
 
 
-def refused_first(mocks: Iterable[Mock]) -> List[str]:
+def refused_first(mocks: Iterable[ParsedMock]) -> List[str]:
     """Mocks that never answer where what breaks a rule is refused."""
     return [
         f"{mock.place}: never answers under --strict, which refuses all that breaks a rule first; "
@@ -47239,7 +50091,7 @@ def refused_first(mocks: Iterable[Mock]) -> List[str]:
     ]
 
 
-def equal_names(mocks: Iterable[Mock]) -> List[str]:
+def equal_names(mocks: Iterable[ParsedMock]) -> List[str]:
     """Mocks that were given the same name."""
     places: Dict[str, List[str]] = {}
     for mock in mocks:
@@ -47256,7 +50108,7 @@ def equal_names(mocks: Iterable[Mock]) -> List[str]:
 # --- mocks that never answer, because another one always does ---
 
 
-def never_reached(mocks: Iterable[Mock]) -> List[str]:
+def never_reached(mocks: Iterable[ParsedMock]) -> List[str]:
     """Mocks before which another one answers every time."""
     covers = Covers()
     lines = []
@@ -47287,7 +50139,7 @@ class Requirement:
 class Coverage:
     """Which calls a mock answers: in which ways they come, and what else it asks for."""
 
-    def __init__(self, mock: Mock) -> None:
+    def __init__(self, mock: ParsedMock) -> None:
         self.mock = mock
         self.others = [Requirement(one) for one in mock.conditions if one.key not in WAY_KEYS]
         self.by_key = {one.condition.key: one for one in self.others}
@@ -47344,7 +50196,7 @@ class Covers:
             filed = [self.filed.setdefault(one.signature, []) for one in exact]
             min(filed, key=len).append(coverage)
 
-    def covering(self, coverage: Coverage) -> Optional[Mock]:
+    def covering(self, coverage: Coverage) -> Optional[ParsedMock]:
         """The first found that covers a mock."""
         filed = [self.filed.get(one.signature, []) for one in coverage.others]
         for one in itertools.chain(self.loose[:MOST_LOOSE], *filed):
@@ -47716,6 +50568,7 @@ def mock_schema() -> Json:
     mock = {**object_of(MOCK_ROWS), "anyOf": either_of_two}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:mock-llm-provider:mock",
         "title": "Mocks of mock_server.py",
         "description": "A mock, or an array of them; the first that matches answers.",
         **either(list_of(defined_as("mock")), defined_as("mock")),
@@ -47734,6 +50587,31 @@ def mock_schema() -> Json:
             "limit": object_of(LIMIT_ROWS, "requests"),
         },
     }
+
+
+# === callers =================================================================
+# Errors of a program that uses the server, told in few lines: the caller's own, and one of ours.
+
+# Touches nothing.
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+# What a caller did wrong, or asked for and did not get.  With another the whole way is told.
+CALLERS = (ValueError, KeyError, AssertionError, OSError, RuntimeError)
+
+
+def brief(method: Method) -> Method:
+    """The same method, whose errors hide how far inside they came up."""
+
+    @functools.wraps(method)
+    def told_briefly(*arguments: Any, **more: Any) -> Any:
+        __tracebackhide__ = True  # pytest shows the test's line instead of this one
+        try:
+            return method(*arguments, **more)
+        except CALLERS as error:
+            raise error.with_traceback(None) from None
+
+    return cast(Method, told_briefly)
 
 
 # === channel =================================================================
@@ -48288,12 +51166,14 @@ class Handler(Intake):
         self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
     ) -> Waiting[bool]:
         """Write what a client did not take at once of a repeated answer."""
-        self.server.core.journal.add(entry)
         self.sent = entry.sent = Sent()
+        self.server.core.journal.add(entry, started)
         self.is_busy = True
         ended = "fault"
+        step = repeat.step(data)
+        self.sent.kept.add(step)
         try:
-            yield from self.send_rest(repeat.step(data), taken)
+            yield from self.send_rest(step, taken)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
@@ -48465,7 +51345,7 @@ class Handler(Intake):
         make = functools.partial(told_and_steps, request, head, answered, exchange)
         takes_long = max(len(request.body), len(answered.response.body)) > LONG
         asked, steps = (yield from self.aside(make)) if takes_long else make()
-        entry = self.noted(number, asked, answered)
+        entry = self.noted(number, asked, answered, started)
         ended = "fault"
         try:
             yield from self.perform(steps)
@@ -48493,7 +51373,7 @@ class Handler(Intake):
         self.sent = Sent()
         number = str(next(self.server.core.numbers))
         asked = asked_of(request, head, given_up.answered)
-        entry = self.noted(number, asked, given_up.answered)
+        entry = self.noted(number, asked, given_up.answered, started)
         if entry:
             self.note_end(entry, str(given_up), started)
 
@@ -48531,7 +51411,9 @@ class Handler(Intake):
             repeat.keep_alive = head.keeps_alive and answered.keeps_alive
             repeats.keep(port, raw, generation, repeat)
 
-    def noted(self, number: str, asked: Optional[Asked], answered: Answered) -> Optional[Entry]:
+    def noted(
+        self, number: str, asked: Optional[Asked], answered: Answered, started: float
+    ) -> Optional[Entry]:
         """The entry of an answer that is about to be sent, which is in the journal; none of one
         that the journal says nothing of."""
         if not asked:
@@ -48539,16 +51421,17 @@ class Handler(Intake):
         entry = Entry(number, time.time(), asked, self.sent, self.count)
         if answered.response.delivery.gate and answered.response.frames is not None:
             entry.gate = self.gate
-        self.server.core.journal.add(entry)
+        self.server.core.journal.add(entry, started)
         return entry
 
     def perform(self, steps: Iterable[Step]) -> Waiting[None]:
         """Do the steps of a response: the only loop that writes."""
-        send, sent = self.connection.send, self.sent
+        send, sent, keep = self.connection.send, self.sent, self.sent.kept.add
         due = 0.0  # of the last pause, while nothing else has stopped the stream
         since_turn = 0  # writes without a pause
         for step in steps:
             if isinstance(step, Send):
+                keep(step)
                 try:
                     taken = send(step.data, DONT_WAIT)
                 except BlockingIOError:
@@ -48693,6 +51576,208 @@ class Listener(Member):
             self.spare = None
 
 
+# === dict_types ==============================================================
+# Types of what a Python program hands over: editors complete keys, type checkers find wrong ones.
+
+# A test holds them to the tables of keys.  What values may be is for the parser to say.  To type
+# checkers they are TypedDicts; the program, which would take 6 ms to make a dozen of those, has
+# what does the same: `Match(user="ping")` is a dict, and `Match.__annotations__` has its keys.
+
+
+class DictType:
+    """A type of dicts that are told apart by nobody but type checkers."""
+
+    def __init_subclass__(cls, total: bool = True) -> None:
+        pass
+
+    def __new__(cls, *given: Any, **members: Any) -> Any:
+        """A dict; of DictType itself, a new type, by its name and its keys."""
+        if cls is not DictType:
+            return dict(*given, **members)
+        name, keys = given
+        return type(name, (DictType,), {"__annotations__": keys, "__module__": __name__})
+
+
+if TYPE_CHECKING:
+    from typing import TypedDict
+else:
+    TypedDict = DictType
+
+# `not` is a word of Python's, and `$schema` no name.
+TextMatch = TypedDict(
+    "TextMatch",
+    {"contains": str, "regex": str, "glob": str, "not": "Union[str, TextMatch]"},
+    total=False,
+)
+
+TextOrMatch = Union[str, TextMatch]
+
+
+class Match(TypedDict, total=False):
+    """Which requests are meant: a mock's `match`, and that of `wait_for`."""
+
+    provider: Union[str, List[str]]
+    dialect: Union[str, List[str]]
+    operation: Union[str, List[str]]
+    api: Union[str, List[str]]
+    model: TextOrMatch
+    stream: bool
+    user: Optional[TextOrMatch]
+    system: Optional[TextOrMatch]
+    tool_result: Optional[TextOrMatch]
+    tool_call_id: Optional[TextOrMatch]
+    turn: int
+    history: str
+    tools: Union[str, List[str]]
+    method: Union[str, List[str]]
+    path: TextOrMatch
+    query: Dict[str, Optional[TextOrMatch]]
+    headers: Dict[str, Optional[TextOrMatch]]
+    port: int
+    session: str
+    valid: bool
+    body: Json
+    fields: Dict[str, Union[TextOrMatch, float, bool, None]]
+    body_sha256: str
+
+
+class CalledTool(TypedDict, total=False):
+    """One of a response's `tool_calls`."""
+
+    name: str
+    arguments: Union[Dict[str, Any], str]
+    id: str
+
+
+class AnswerPart(TypedDict, total=False):
+    """One of a response's `parts`, with one of these keys."""
+
+    text: Json
+    reasoning: str
+    refusal: str
+    tool_calls: List[CalledTool]
+    block: Dict[str, Any]
+
+
+class TokenCounts(TypedDict, total=False):
+    """A response's `usage`."""
+
+    input_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    cached_tokens: int
+    cache_write_tokens: int
+
+
+class AnswerError(TypedDict, total=False):
+    """A response's `error`."""
+
+    kind: Optional[str]
+    message: Optional[str]
+    type: Optional[str]
+    code: Union[str, int, None]
+    param: Optional[str]
+
+
+class AnswerPace(TypedDict, total=False):
+    """A response's `pace`."""
+
+    first: float
+    between: float
+    tokens_per_second: float
+    jitter: float
+
+
+class AnswerWire(TypedDict, total=False):
+    """A response's `wire`."""
+
+    split: Union[int, str]
+    coalesce: int
+    eol: str
+    comments: Union[bool, str]
+    no_space: bool
+    chunk_extensions: bool
+    trailers: bool
+    gzip: str
+    chunked: bool
+    close: bool
+
+
+class AnswerKeepalive(TypedDict, total=False):
+    """A response's `keepalive`."""
+
+    every: float
+    comment: str
+
+
+HeaderValue = Union[str, float, None, List[Union[str, float]]]
+
+
+class Response(TypedDict, total=False):
+    """What a mock answers."""
+
+    text: Json
+    tool_calls: List[CalledTool]
+    reasoning: str
+    refusal: str
+    parts: List[AnswerPart]
+    embedding: Union[List[float], List[List[float]]]
+    scores: List[float]
+    finish_reason: str
+    usage: TokenCounts
+    model: str
+    id: str
+    chunk_size: int
+    extra: Dict[str, Any]
+    body: Json
+    events: Union[str, List[Any]]
+    raw: Union[str, Dict[str, str]]
+    error: Union[str, AnswerError]
+    after_events: int
+    after_pieces: int
+    fault: str
+    probability: float
+    status: int
+    headers: Dict[str, HeaderValue]
+    delay: float
+    pace: Union[float, List[float], str, AnswerPace, None]
+    gzip: str
+    wire: Union[str, AnswerWire]
+    gate: Union[bool, int]
+    keepalive: Optional[AnswerKeepalive]
+
+
+# What may stand in place of a response: it is given the request.
+AnswerFunction = Callable[[MockRequest], Union[Response, str]]
+Answering = Union[Response, AnswerFunction]
+
+
+class MockLimit(TypedDict, total=False):
+    """A mock's `limit`."""
+
+    requests: int
+    per: float
+
+
+Mock = TypedDict(
+    "Mock",
+    {
+        "$schema": str,
+        "$comment": Json,
+        "name": str,
+        "match": Match,
+        "response": Answering,
+        "responses": List[Answering],
+        "cycle": bool,
+        "times": Optional[int],
+        "limit": Optional[MockLimit],
+        "dialect": str,
+        "strict": bool,
+    },
+    total=False,
+)
+
+
 # === session_methods =========================================================
 # What a test does with a session from Python: arguments become operations, their results JSON.
 
@@ -48712,21 +51797,34 @@ class SessionMethods:
         """All mocks in matching order, with how often they were used."""
         return self.operations.mocks_json()
 
+    @brief
     def mock(
         self,
-        match: Optional[Mapping[str, Json]] = None,
-        response: Optional[Mapping[str, Json]] = None,
-        **more: Json,
+        match: Optional[Match] = None,
+        response: Optional[Answering] = None,
+        *,
+        responses: Optional[List[Answering]] = None,
+        name: Optional[str] = None,
+        times: Optional[int] = None,
+        cycle: Optional[bool] = None,
+        limit: Optional[MockLimit] = None,
+        dialect: Optional[str] = None,
+        strict: Optional[bool] = None,
+        **unknown: NoReturn,
     ) -> str:
-        """Add a mock in front of all others and give its name; `more` is `responses`, `times` and
-        the like.  ValueError says what is wrong with it."""
-        spec = {"match": match, "response": response}
+        """Add a mock in front of all others and give its name.  A response, or one of several, may
+        be a function: it is given the request and returns a response, or a text.  ValueError says
+        what is wrong with a mock."""
+        spec: Dict[str, Json] = {"match": match, "response": response, "responses": responses}
+        spec.update(name=name, times=times, cycle=cycle, limit=limit)
+        spec.update(dialect=dialect, strict=strict)
         given = {key: value for key, value in spec.items() if value is not None}
-        return self.operations.add([{**given, **more}])[0].name
+        return self.operations.add([{**given, **unknown}])[0].name
 
+    @brief
     def wait_for(
         self,
-        match: Optional[Mapping[str, Json]] = None,
+        match: Optional[Match] = None,
         count: int = 1,
         ended: Union[None, bool, str, Sequence[str]] = None,
         timeout: float = 5.0,
@@ -48746,20 +51844,31 @@ class SessionMethods:
             raise TimeoutError(waited.shortfall)
         return [entry.json() for entry in waited.entries]
 
+    @brief
+    def answer(self, number: str) -> Optional[Dict[str, Json]]:
+        """What went out in answer to the request with this id, as far as it was sent; None as long
+        as nothing was.  KeyError if the journal has no such request."""
+        found: Optional[Dict[str, Json]] = self.operations.request(str(number))["answer"]
+        return found
+
+    @brief
     def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:
         """AssertionError if a mock that was added was never used, or a request was answered by no
         mock; for `invalid` also if one could not be read or broke a rule of its provider."""
+        self.operations.is_verified = True
         asked = {"unused": unused, "unmatched": unmatched, "invalid": invalid}
         left = self.operations.leftovers(**read_verify(Given(asked, "verify")))
         if left.sentences:
             raise AssertionError("\n".join(left.sentences))
 
+    @brief
     def release(self, number: str, events: int = 1) -> None:
         """Let events of a gated stream out; `number` is the request's id.  KeyError if there is no
         such stream, ValueError for a number that is none."""
         asked = Given({"events": events}, "release")
         self.operations.release(str(number), asked.get("events").whole(1))
 
+    @brief
     def set_metric(
         self,
         name: str,
@@ -48782,6 +51891,7 @@ class SessionMethods:
         ports = self.operations.mocks.ports
         self.operations.set_metric(name, read_gauge(Given(given, "set_metric"), ports))
 
+    @brief
     def reset(self) -> None:
         """Forget requests, mocks added at run time, how often mocks were used, and metrics that
         were set."""
@@ -48792,7 +51902,25 @@ class SessionMethods:
 # The server: ports and their life.
 
 
-class MockServer(SessionMethods, ThreadingHTTPServer):
+class Presented(type):
+    """A class whose help and completions are of what users use, not of what that is made of."""
+
+    def __dir__(cls) -> List[str]:
+        return PRESENTED
+
+
+# What is special about every object, what a session has, and what a server has beside that.
+PRESENTED = sorted(
+    {
+        *dir(object),
+        *(name for name in dir(SessionMethods) if name[0] != "_"),
+        *("__enter__", "__exit__", "url", "host", "port", "tls_cert", "session"),
+        *("start", "serve_forever", "close"),
+    }
+)
+
+
+class MockServer(SessionMethods, ThreadingHTTPServer, metaclass=Presented):
     """A mock LLM server on one port.
 
     `port` 0 takes a free one.  `data` names one or several data directories; without it there are
@@ -48811,6 +51939,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     stopping = False
     clock: Tuple[int, str, bytes] = (0, "", b"")  # a second, and its Date
 
+    @brief
     def __init__(
         self,
         port: int = 0,
@@ -48861,6 +51990,14 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
                 self.core.close()
             raise no_listening(host, port, error) from None
 
+    def __repr__(self) -> str:
+        if "port" not in vars(self):  # it could not listen
+            return "<MockServer>"
+        return f"<MockServer {self.url}{' (closed)' if self.stopping else ''}>"
+
+    def __dir__(self) -> List[str]:
+        return PRESENTED
+
     @property
     def url(self) -> str:
         """`http://host:port`, or `https://…`, without a slash at its end."""
@@ -48873,6 +52010,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         """The certificate as PEM, for clients to trust; empty without TLS."""
         return self.core.tls_cert
 
+    @brief
     def session(self, name: str) -> "SessionView":
         """A session: its own address, mocks and journal.  ValueError for a name that is none."""
         if not good_session(name):
@@ -48895,6 +52033,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.server_name = str(self.server_address[0])
         self.server_port = int(self.server_address[1])
 
+    @brief
     def start(self) -> "MockServer":
         """Serve in the background.  RuntimeError for a server that is closed, or one more port of
         servers that all are."""
@@ -49031,6 +52170,10 @@ class SessionView(SessionMethods):
         if not self.name:
             return self.server.url
         return f"{self.server.url}/@{quote(self.name, safe='')}"
+
+    def __repr__(self) -> str:
+        closed = " (closed)" if self.server.stopping else ""
+        return f"<SessionView {self.url}{closed}>"
 
 
 # === usage ===================================================================
@@ -49183,7 +52326,9 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
 
     check_ports(values["port"])
     check_together(values, spelled)
-    check_import(values, [option for option in OPTIONS if getattr(given, option.name)])
+    there = [option for option in OPTIONS if getattr(given, option.name)]
+    check_import(values, there)
+    check_completions(values, there)
     if values["record"]:
         values["record_to"] = place_of_recordings(values)
         values.update(recording_places(values, data_directories(values), spelled))
@@ -49207,6 +52352,13 @@ def check_import(values: Mapping[str, Any], given: Sequence[Option]) -> None:
                 "server afterwards"
             )
         raise BadOption(f"{option.flag} has no effect with --import, which serves nothing")
+
+
+def check_completions(values: Mapping[str, Any], given: Sequence[Option]) -> None:
+    """Raise BadOption for what the command line says beside --completions."""
+    others = [option.flag for option in given if option.name != "completions"]
+    if values["completions"] and others:
+        raise BadOption(f"{others[0]} has no effect with --completions, which only prints them")
 
 
 def with_value(word: str) -> str:
@@ -49487,12 +52639,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     try:
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, os.environ)
         notes = passed_over(os.environ)
-        if not (options["check"] or options["schema"] or options["import"]):
+        if not any(options[option.name] for option in OPTIONS if option.group == INSTEAD):
             return run(options, notes)
         for note in notes:
             complain(note)
         if options["schema"]:
             announce([indented(mock_schema())])
+            return 0
+        if options["completions"]:
+            announce([COMPLETIONS[options["completions"]]()])
             return 0
         if options["import"]:
             return import_into(options)
@@ -49506,6 +52661,142 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     except OSError as error:
         complain(f"mock_server.py: {error}")
         return 1
+
+
+# === pytest_plugin ===========================================================
+# The pytest plugin: the fixture `llm`, for each test a session of its own of one server.
+
+# Installed, the package names this room as a plugin; the file is one itself, for a conftest.py
+# with `pytest_plugins = ["mock_server"]`.  Neither imports pytest by itself, nor is there a server
+# before a test needs one.  PYTEST_DONT_REWRITE: nothing is asserted here.
+
+
+LLM_PLUGIN = "mock_llm"  # so pytest calls it, whoever brings it
+LLM_KEYWORDS = ("unused", "unmatched", "invalid")
+LLM_MARKER = (
+    "llm(unused=True, unmatched=True, invalid=False): what the fixture llm looks for at the end of "
+    "a test, as llm.verify() does"
+)
+LLM_HINT = (
+    "(The fixture llm looks for this at the end of a test that has passed; a call of llm.verify() "
+    "in it, or @pytest.mark.llm(unused=False), says otherwise.)"
+)
+LLM_NUMBERS = itertools.count(1)
+LLM_SESSIONS: Dict[Any, Any] = {}  # of tests that are running
+
+
+def pytest_configure(config: Any) -> None:
+    """Bring the fixtures, unless somebody has brought them: the package and a copy of the file may
+    both be there."""
+    plugins = config.pluginmanager
+    if not plugins.has_plugin(LLM_PLUGIN):
+        config.addinivalue_line("markers", LLM_MARKER)
+        plugins.register(llm_plugin(), LLM_PLUGIN)
+
+
+def llm_plugin() -> ModuleType:
+    """What pytest is given: a module of the fixtures and hooks, which only pytest can make."""
+    import pytest
+
+    made: Any = ModuleType(LLM_PLUGIN)
+    made.llm = pytest.fixture()(llm)
+    made.llm_server = pytest.fixture(scope="session")(llm_server)
+    made.llm_options = pytest.fixture(scope="session")(llm_options)
+    # The last of those that are asked to run a test, and only if it has passed.
+    made.pytest_runtest_call = pytest.hookimpl(trylast=True)(check_leftovers)
+    # Before the report is made, which can't be added to later.
+    made.pytest_runtest_makereport = pytest.hookimpl(tryfirst=True)(tell_leftovers)
+    return made  # type: ignore[no-any-return]
+
+
+def llm_options() -> Dict[str, Any]:
+    """Options of the server, as MockServer takes them; a fixture of that name in a conftest.py
+    stands in place of this one."""
+    return {}
+
+
+def llm_server(llm_options: Dict[str, Any]) -> Iterator[Any]:
+    """The server that all tests share, from when the first one needs it to the end."""
+    import pytest
+
+    home = re.sub(r"\.pytest_plugin$", "", __name__)  # the package, or the file
+    try:
+        server = importlib.import_module(home).MockServer(**llm_options)
+    except (TypeError, ValueError, OSError) as error:
+        pytest.fail(f"llm_options: {error}", pytrace=False)
+    with server:
+        yield server
+
+
+def llm(request: Any, llm_server: Any) -> Iterator[Any]:
+    """A session for one test, with an address, mocks and a journal of its own.  At its end the
+    test fails for a request that no mock answered and for a mock that was never used, unless it has
+    called llm.verify() itself."""
+    item = request.node
+    check_marker(item)
+    session = llm_server.session(name_of_session(item.name, next(LLM_NUMBERS)))
+    LLM_SESSIONS[item] = session
+    try:
+        yield session
+    finally:
+        LLM_SESSIONS.pop(item, None)
+        session.reset()
+
+
+def check_leftovers(item: Any) -> None:
+    """Have a test fail that has passed, for what it has left over."""
+    import pytest
+
+    session = LLM_SESSIONS.get(item)
+    if session is None or session.operations.is_verified:
+        return
+    left = leftovers_of(session, item)
+    if left:
+        del LLM_SESSIONS[item]
+        pytest.fail(f"{left}\n{LLM_HINT}", pytrace=False)
+
+
+def tell_leftovers(item: Any, call: Any) -> None:
+    """Tell of a test that has failed by itself which requests no mock had answered: that is often
+    why."""
+    session = LLM_SESSIONS.get(item)
+    if session is None or call.when != "call" or call.excinfo is None:
+        return
+    left = leftovers_of(session, item, unused=False)
+    if left:
+        item.add_report_section("call", "llm", left)
+
+
+def asked_by_marker(item: Any) -> Dict[str, Any]:
+    """What a test's marker says is to be looked for."""
+    marker = item.get_closest_marker("llm")
+    return dict(marker.kwargs) if marker else {}
+
+
+def check_marker(item: Any) -> None:
+    """Have the test fail at once whose marker says what can't be followed."""
+    import pytest
+
+    for name, value in asked_by_marker(item).items():
+        if name not in LLM_KEYWORDS or not isinstance(value, bool):
+            told = f"@pytest.mark.llm: found {name}={value!r}, expected {LLM_MARKER.split(':')[0]}"
+            pytest.fail(told, pytrace=False)
+
+
+def leftovers_of(session: Any, item: Any, **more: bool) -> str:
+    """What a session has left over, of what a test's marker asks for; empty for nothing."""
+    asked = asked_by_marker(item)
+    try:
+        session.verify(**{**asked, **more})
+    except AssertionError as error:
+        return "\n".join(f"llm: {line}" for line in str(error).split("\n"))
+    return ""
+
+
+def name_of_session(name: str, number: int) -> str:
+    """A name for the session of a test, which no other test has."""
+    plain = re.sub("[^A-Za-z0-9_.-]+", "-", name)[:80].strip("-")
+    return f"{plain}-{number}"
 
 
 # === __main__ ================================================================

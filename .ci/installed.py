@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from importlib.metadata import metadata
 from pathlib import Path
@@ -48,6 +49,15 @@ assert HERE.name == "mock_server" and (HERE / "py.typed").exists()
 assert (HERE / "inspector.html").read_text("utf-8") == mock_server.INSPECTOR
 with mock_server.MockServer() as server:
     assert server.port
+# pytest knows the plugin, which imports nothing of the server before a test needs it.
+code = "import sys, mock_server.pytest_plugin; assert 'mock_server.server' not in sys.modules"
+subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+with tempfile.TemporaryDirectory() as folder:
+    test = "def test_it(llm):\n    llm.mock(response={'text': 'x'})\n    llm.verify(unused=False)\n"
+    Path(folder, "test_it.py").write_text(test, "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", folder]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
 for command in COMMANDS:
     assert run(command, "--version").stdout == f"mock_server.py {mock_server.__version__}\n"
     wrong = run(command, "--prot")

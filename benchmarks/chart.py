@@ -108,7 +108,7 @@ def bars(panel: Panel, left: float, top: float, width: float, colours: Dict[str,
 
 
 def svg(found: Dict[str, Any], colours: Dict[str, str]) -> str:
-    """The whole chart: two columns of panels, and a line on what it was measured with."""
+    """The whole chart: two columns of panels, and what it was measured with."""
     width = (WIDTH - 2 * MARGIN - GAP) / 2
     parts: List[str] = []
     top = float(MARGIN)
@@ -121,10 +121,11 @@ def svg(found: Dict[str, Any], colours: Dict[str, str]) -> str:
     where = found["machine"]
     known = [name for name in found["servers"] if where["versions"].get(name)]
     versions = ", ".join(f"{name} {where['versions'][name]}" for name in known)
-    said = f"{where['processors']} processors, Python {where['python']}, {versions}; "
-    said += "outlined: the limits, which say the same bytes to everybody"
+    said = f"{where['processors']} processors, Python {where['python']}, {versions}"
+    limits = "outlined: the limits, which say the same bytes to everybody"
     parts.append(text(MARGIN, top + 8, said, colours["dim"]))
-    height = round(top + 20)
+    parts.append(text(MARGIN, top + 8 + STEP, limits, colours["dim"]))
+    height = round(top + 20 + STEP)
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '

@@ -40,7 +40,7 @@ def add_room(room: str, rooms: Rooms, imports: Imports, below: Tuple[str, ...] =
     for number, line in enumerate(code.split("\n"), text.count("\n") - code.count("\n") + 1):
         asset = ASSET.search(line)
         if asset:
-            line = line.replace(asset[0], f'"""{(ROOMS / asset[1]).read_text("utf-8")}"""')
+            line = line.replace(asset[0], f'r"""{(ROOMS / asset[1]).read_text("utf-8")}"""')
         lines += [(part, room, number) for part in line.split("\n")]
 
 
@@ -62,7 +62,7 @@ if __name__ == "__main__":
     rooms: Rooms = {}
     imports: Imports = defaultdict(set)
     add_room("__main__", rooms, imports)
-    head = (ROOMS / "__init__.py").read_text("utf-8").partition("\nfrom .")[0]
+    head = re.split(r"\n(?:from \.|# === )", (ROOMS / "__init__.py").read_text("utf-8"))[0]
     imports["", ""].difference_update(re.findall(r"(?m)^import (\w+)$", head))
     top = f"#!/usr/bin/env python3\n{head}\n{import_block(imports)}".rstrip().split("\n")
     lines = [(line, "__init__", max(1, at)) for at, line in enumerate(top)]

@@ -8,12 +8,17 @@ import os
 import pytest
 from fixtures import clock, folder, raw, server  # noqa: F401
 from fuzzing import add_options
+from processes import add_processes_option, pytest_runtestloop  # noqa: F401
+
+# To collect thousands of tests makes millions of objects, most of which stay.
+gc.disable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     about = "write tests/golden/ anew from what is answered now; to be read as a diff"
     parser.addoption("--refresh-golden", action="store_true", help=about)
     add_options(parser)
+    add_processes_option(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,8 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    # What is there now stays, trees of all rooms and thousands of tests: the collector need not
-    # walk it again and again.
-    gc.collect()
+    # What is there now stays, and so need not be walked again and again.
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, 10, 20)

@@ -11,7 +11,7 @@ from samples import answerer, bytes_of
 import mock_server as m
 
 
-def loaded(made: m.Made) -> m.Mock:
+def loaded(made: m.Made) -> m.ParsedMock:
     """A recording as it is read from files."""
 
     def read(name: str) -> bytes:
@@ -23,7 +23,7 @@ def loaded(made: m.Made) -> m.Mock:
     return m.parse_mock(m.MockNode.whole(spec, made.mock, read))
 
 
-def replayed(made: m.Made, request: m.Request, **settings: Any) -> m.Response:
+def replayed(made: m.Made, request: m.Request, **settings: Any) -> m.HttpResponse:
     """What the mock of a recording answers to a request."""
     assert not made.reason, made.reason
     answers = answerer(**settings)

@@ -41,7 +41,7 @@ def requested(**changed: Any) -> m.Call:
     return m.replace(BASE, request=m.replace(BASE_REQUEST, **changed))
 
 
-def mock_of(spec: Any) -> m.Mock:
+def mock_of(spec: Any) -> m.ParsedMock:
     """A mock as from the first place in a file; there is no file that it could name."""
 
     def read_file(name: str) -> bytes:

@@ -19,8 +19,10 @@ ALL = "\n".join(PAGES.values())
 # lines that start the server) is run by a test of its own: for a page and a language how many such
 # blocks there are, and where their test is.  Whoever adds one adds its test, and counts it here.
 RUN_BY: Dict[Tuple[str, str], Tuple[int, str]] = {
-    ("README.md", "sh"): (2, ".ci/run"),
-    ("README.md", "python"): (1, "compat/gateways/test_judged.py"),
+    ("README.md", "go"): (1, "tests/test_readme.py"),
+    ("README.md", "jsonc"): (1, "tests/test_readme.py"),
+    ("README.md", "python"): (3, "tests/test_readme.py"),  # one of them in compat/gateways/test_judged.py
+    ("README.md", "sh"): (2, "tests/test_readme.py"),
     ("README.md", "text"): (1, "compat/gateways/test_judged.py"),
     ("docs/behind-a-gateway.md", "haproxy"): (1, "compat/gateways/test_page.py"),
     ("docs/behind-a-gateway.md", "nginx"): (1, "compat/gateways/test_page.py"),
@@ -29,15 +31,19 @@ RUN_BY: Dict[Tuple[str, str], Tuple[int, str]] = {
     ("docs/behind-a-gateway.md", "json"): (1, "compat/gateways/test_page.py"),
     ("docs/behind-a-gateway.md", "yaml"): (2, "compat/gateways/test_page.py"),
     ("docs/command-line.md", "sh"): (1, "test_mock_server.py"),
+    ("docs/control-api.md", "python"): (1, "tests/test_retold.py"),
     ("docs/cookbook.md", "python"): (17, "tests/test_cookbook.py"),
     ("docs/credentials.md", "text"): (1, "tests/test_credentials.py"),
+    ("docs/editors.md", "json"): (2, "compat/node/editors.test.js"),
+    ("docs/editors.md", "sh"): (4, "tests/test_completions.py"),
     ("docs/go.md", "go"): (4, "tests/test_examples.py"),
     ("docs/go.md", "sh"): (2, "tests/test_examples.py"),
     ("docs/go.md", "text"): (1, "tests/test_examples.py"),
     ("docs/kubernetes.md", "sh"): (10, "compat/test_kubernetes.py"),
     ("docs/kubernetes.md", "yaml"): (5, "compat/test_kubernetes.py"),
     ("docs/providers.md", "sh"): (1, "test_mock_server.py"),
-    ("docs/python.md", "python"): (2, "test_mock_server.py"),
+    ("docs/python.md", "python"): (11, "tests/test_python_page.py"),
+    ("docs/python.md", "text"): (1, "tests/test_python_page.py"),
     ("docs/recording.md", "json"): (2, "tests/test_recording_page.py"),
     ("docs/recording.md", "python"): (1, "tests/test_recording_page.py"),
     ("docs/recording.md", "sh"): (5, "tests/test_recording_page.py"),
@@ -99,3 +105,10 @@ def mocks_of_pages() -> List[str]:
     """The mocks that the pages show."""
     texts = [text for name, text in PAGES.items() if (name, "json") not in RUN_BY]
     return blocks("json", "\n".join(texts))
+
+
+def is_printed(printed: str, out: str) -> bool:
+    """Whether a page says what came: all of it, or its beginning and a line with an ellipsis."""
+    if printed.endswith("\n…"):
+        return out.startswith(printed[: -len("\n…")])
+    return out.rstrip() == printed.rstrip()

@@ -449,7 +449,7 @@ def both(kind: type, response: Any, more: Any) -> Tuple[Any, Any]:
     return read_completion([whole]), read_completion(values)
 
 
-def decoded(kind: type, response: m.Response) -> bytes:
+def decoded(kind: type, response: m.HttpResponse) -> bytes:
     """The JSON of a stream's events, unpacked."""
     values = [value for _, value in events_of(kind, bytes_of(response))]
     return "\n".join(map(compact, values)).encode()

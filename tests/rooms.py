@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from pathlib import Path
 from typing import List, NamedTuple, Set
 
@@ -37,7 +38,10 @@ def read_rooms(folder: Path) -> List[Room]:
     return rooms
 
 
-ALL = read_rooms(ROOMS)
+@lru_cache(None)
+def all_rooms() -> List[Room]:
+    """All of the server's own."""
+    return read_rooms(ROOMS)
 
 
 OWN_NAMES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)

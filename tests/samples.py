@@ -866,7 +866,7 @@ def call_of(kind: type, stream: bool = False, **more: Any) -> m.Call:
     return wire.read(request, params, m.Answerer.body(wire, request))
 
 
-READ: Dict[str, List[m.Mock]] = {}  # by their JSON, mocks that were added before
+READ: Dict[str, List[m.ParsedMock]] = {}  # by their JSON, mocks that were added before
 
 
 def answerer(*mocks: Any, **settings: Any) -> m.Answerer:
@@ -895,11 +895,11 @@ def uses_of(mocks: m.Mocks, session: str = "") -> int:
     return mocks.session(session).uses_of(mocks.session(session).in_order()[0]).count
 
 
-def bytes_of(response: m.Response) -> bytes:
+def bytes_of(response: m.HttpResponse) -> bytes:
     return response.body if response.frames is None else b"".join(response.frames)
 
 
-def ask(answers: m.Answerer, kind: type, stream: bool = False, **more: Any) -> m.Response:
+def ask(answers: m.Answerer, kind: type, stream: bool = False, **more: Any) -> m.HttpResponse:
     return answers.answer(request_of(kind, stream, **more)).response
 
 
@@ -922,7 +922,9 @@ def complaint_of(body: bytes) -> str:
     return found["message"] if isinstance(found, dict) else found
 
 
-def steps_of(response: m.Response, accept: Optional[str] = None, **exchange: Any) -> List[m.Step]:
+def steps_of(
+    response: m.HttpResponse, accept: Optional[str] = None, **exchange: Any
+) -> List[m.Step]:
     """The steps of a response, for a client that sends this Accept-Encoding."""
     coding = m.coding_of(response, accept)
     return list(m.answer_steps(response, m.Exchange(coding=coding, **exchange)))

@@ -39,6 +39,16 @@ def test_health_and_metrics_are_for_everyone_and_say_nothing_of_requests() -> No
     assert refused.status == 403
 
 
+def test_the_page_is_for_everyone_where_it_is_to_ask_for_a_token() -> None:
+    for token, status in (("secret", 200), ("", 403)):
+        answers = m.Answerer(m.Mocks(), m.Settings(control_token=token))
+        for headers in ({"host": "10.0.0.1:1"}, {"host": "any.name", "via": "1.1 x"}):
+            found = asked(answers, "GET", "", headers=headers, peer="10.0.0.7")
+            assert found.status == status, (token, headers)
+            refused = asked(answers, "GET", "requests", headers=headers, peer="10.0.0.7")
+            assert refused.status == 403
+
+
 def test_no_label_of_a_metric_is_a_text_of_a_request_or_a_mock() -> None:
     with MockServer() as server:
         session = server.session("secret-session")

@@ -17,7 +17,9 @@ import mock_server as m
 from mock_server import MockServer
 
 
-def asked(answers: m.Answerer, method: str, path: str, body: Any = None, **more: Any) -> m.Response:
+def asked(
+    answers: m.Answerer, method: str, path: str, body: Any = None, **more: Any
+) -> m.HttpResponse:
     """The response to a control request in memory; `path` is what follows `/__mock__/`."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     if body is None:
@@ -296,6 +298,11 @@ def test_the_health_says_what_is_wrong_with_mock_files(folder: Any, clock: Any) 
     status, found = told(answers, "GET", "health")
     assert status == 200 and (found["status"], found["version"]) == ("ok", m.__version__)
     assert (found["mocks"], found["load_errors"]) == (1, [])
+    assert found["instance"] == told(answers, "GET", "health")[1]["instance"]
+    assert (
+        found["instance"]
+        != told(m.Answerer(m.Mocks(), m.Settings()), "GET", "health")[1]["instance"]
+    )
     folder({"mocks/a.json": {"match": {"user": "x"}, "response": {"text": "x"}}})
     clock.now += 1
     assert ask(answers, m.OpenAIChat).body.count(b"reloaded") == 0
@@ -339,13 +346,15 @@ def test_the_inspector_is_a_page_that_needs_nothing_else() -> None:
     found = asked(answerer(), "GET", "")
     assert found.status == 200 and b"requests/live" in found.body
     assert b"entry.forwarded" in found.body
-    assert not re.search(rb"(?:src|href)=", found.body)
+    assert not re.search(rb"(?:src|href)=(?!.data:)|url\(|@import", found.body)
+    policy = dict(found.headers)["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
 
 
 def test_the_inspector_is_at_the_path_with_a_slash() -> None:
     request = m.Request("GET", "/__mock__", headers={"host": "localhost"}, peer="127.0.0.1")
     found = answerer().answer(request).response
-    assert found.status == 308 and dict(found.headers)["Location"] == "/__mock__/"
+    assert found.status == 308 and dict(found.headers)["Location"] == "__mock__/"
 
 
 def test_metrics_count_in_prometheus_text_format(server: MockServer) -> None:

@@ -37,7 +37,7 @@ def answers(folder: Any) -> m.Answerer:
     return m.Answerer(mocks, m.Settings(), journal)
 
 
-def asked(answers: m.Answerer, method: str, path: str, body: Any = b"") -> m.Response:
+def asked(answers: m.Answerer, method: str, path: str, body: Any = b"") -> m.HttpResponse:
     """The response to a control request; `path` is below /__mock__."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     path, query = m.parse_target("/__mock__" + path)
@@ -270,6 +270,50 @@ REFUSED = [
         'request 1 has no gate; its mock needs "gate": true',
     ),
     ("POST", "/requests/3/release", b"", 409, "no_gate", "request 3 has ended: complete"),
+    *(
+        (
+            method,
+            f"/requests/{number}",
+            b"",
+            404,
+            "unknown_request",
+            f'no request "{number}" in the journal; '
+            "X-Mock-Request-Id of its answer says which it was",
+        )
+        for method, number in (("GET", "99"), ("HEAD", "1.0"), ("GET", "x" * 40), ("GET", "-1"))
+    ),
+    (
+        "DELETE",
+        "/requests/1",
+        b"",
+        405,
+        "method_not_allowed",
+        "/__mock__/requests/1 takes GET, not DELETE",
+    ),
+    (
+        "GET",
+        "/requests/1?limit=2",
+        b"",
+        400,
+        "bad_mock",
+        "query: limit: unknown key; known: session",
+    ),
+    (
+        "POST",
+        "/sessions",
+        {},
+        405,
+        "method_not_allowed",
+        "/__mock__/sessions takes GET, not POST",
+    ),
+    (
+        "GET",
+        "/requests?running=maybe",
+        b"",
+        400,
+        "bad_value",
+        'running: found "maybe"; known: 0, 1, false, true',
+    ),
 ]
 
 
@@ -286,6 +330,9 @@ def test_a_refusal_has_its_status_its_code_and_its_sentence(
     assert refusal(answers, method, path, body) == (status, code, sentence)
 
 
+NAMELESS = {"name": None, "url": "", "requests": 3, "running": 2, "unmatched": 0, "mocks": 1}
+NAMED = {"name": "s", "url": "/@s", "requests": 1, "running": 0, "unmatched": 0, "mocks": 1}
+
 # What each route answers: status, and the JSON or the beginning of the text.
 ANSWERED = [
     ("GET", "/", b"", 200, "<!DOCTYPE html>"),
@@ -300,6 +347,11 @@ ANSWERED = [
     ("GET", "/requests?limit=0", b"", 200, {"requests": []}),
     ("GET", "/requests?mock=x&unmatched=false", b"", 200, {"requests": []}),
     ("GET", "/requests?unmatched=1", b"", 200, {"requests": []}),
+    ("GET", "/requests/1", b"", 200, '{"id":"1",'),
+    ("HEAD", "/requests/4", b"", 200, '{"id":"4",'),
+    ("GET", "/sessions", b"", 200, {"sessions": [NAMELESS, NAMED]}),
+    ("GET", "/sessions?session=*", b"", 200, {"sessions": [NAMELESS, NAMED]}),
+    ("GET", "/sessions?session=s", b"", 200, {"sessions": [NAMED]}),
     ("DELETE", "/requests?session=s", b"", 200, {"deleted": 1}),
     ("POST", "/mocks", [], 201, {"ids": []}),
     ("POST", "/mocks", {"response": {"text": "x"}}, 201, {"ids": ["added-3"]}),
@@ -323,8 +375,19 @@ def test_a_route_answers(
         assert json.loads(text) == expected
 
 
-@pytest.mark.parametrize("path, numbers", [("limit=2", ["2", "3"]), ("limit=99", ["1", "2", "3"])])
-def test_a_limit_gives_the_newest_requests(answers: m.Answerer, path: str, numbers: Any) -> None:
+@pytest.mark.parametrize(
+    "path, numbers",
+    [
+        ("limit=2", ["2", "3"]),
+        ("limit=99", ["1", "2", "3"]),
+        ("running=1", ["1", "2"]),
+        ("running=true&limit=1", ["2"]),
+        ("running=0", ["1", "2", "3"]),
+    ],
+)
+def test_a_query_gives_some_of_the_requests_the_newest_for_a_limit(
+    answers: m.Answerer, path: str, numbers: Any
+) -> None:
     found = json.loads(asked(answers, "GET", "/requests?" + path).body)["requests"]
     assert [entry["id"] for entry in found] == numbers
 

@@ -67,7 +67,7 @@ def test_a_port_speaks_its_dialect_where_other_hosts_have_the_path(
     assert (wire.provider, wire.dialect) == (provider, dialect)
 
 
-def named(response: m.Response) -> bool:
+def named(response: m.HttpResponse) -> bool:
     """Whether an answer has Mistral's headers."""
     return "mistral-correlation-id" in {name for name, _ in response.headers}
 

@@ -17,7 +17,7 @@ EVENTS = {"events": [{"id": "x"}]}
 BOTH = {**BODY, **EVENTS}
 
 
-def mocks_of(*specs: Any) -> List[m.Mock]:
+def mocks_of(*specs: Any) -> List[m.ParsedMock]:
     """Mocks as from the places of one file."""
     return [
         m.parse_mock(m.MockNode.whole(spec, f"a.json#{at}", lambda name: b"{}"))

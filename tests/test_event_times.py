@@ -19,7 +19,7 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS
 RECORDED = {"events": "@r/e.sse", "pace": "recorded"}
 
 
-def mock_with(files: Any, response: Any) -> m.Mock:
+def mock_with(files: Any, response: Any) -> m.ParsedMock:
     """A mock that names files."""
 
     def read(name: str) -> bytes:

@@ -36,7 +36,7 @@ def test_a_harmless_regular_expression_is_no_doubt(text: str) -> None:
 def own() -> Iterator[Tuple[str, "re.Pattern[Any]"]]:
     """The regular expressions that the server itself uses."""
     for holder in [m, m.SSE]:
-        for name, value in vars(holder).items():
+        for name, value in list(vars(holder).items()):  # what is lazy may come meanwhile
             if isinstance(value, re.Pattern):
                 yield name, value
     for route in m.ROUTES:

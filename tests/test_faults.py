@@ -150,7 +150,7 @@ def test_a_fault_behind_the_end_of_a_stream_is_seen_at_its_end() -> None:
 
 
 def test_a_dripping_answer_comes_a_byte_a_write() -> None:
-    made = m.Response(200, (), b"hello")
+    made = m.HttpResponse(200, (), b"hello")
     (whole,) = steps_of(made)
     dripping = m.replace(made, delivery=m.Delivery(fault=m.Fault("drip")))
     sends = [step for step in steps_of(dripping) if isinstance(step, m.Send)]
@@ -257,7 +257,7 @@ def test_of_a_long_stream_that_is_malformed_no_more_is_made_than_is_asked_for(
             yield b"%d" % number
 
     fault = m.Fault("malformed", after)
-    torn = m.tearing(m.Response(200, (), frames=frames()), fault, lambda frame: b"torn")
+    torn = m.tearing(m.HttpResponse(200, (), frames=frames()), fault, lambda frame: b"torn")
     assert torn.frames
     rest = iter(torn.frames)
     begun = [next(rest)]

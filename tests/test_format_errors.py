@@ -272,7 +272,7 @@ SAYS[m.VLLMCompletions], SAYS[m.OllamaOpenAICompletions] = (
 SAYS[m.GeminiDialectChat] = SAYS[m.GeminiChat]
 
 
-def type_of(response: m.Response) -> Optional[str]:
+def type_of(response: m.HttpResponse) -> Optional[str]:
     """What names an error in the provider's way: its code, type or status, at Bedrock a header."""
     header = dict(response.headers).get("x-amzn-ErrorType")
     if header:

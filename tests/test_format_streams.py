@@ -193,7 +193,7 @@ BREAKS[m.MistralResponses] = [
 def test_an_error_in_mid_stream_comes_as_the_provider_sends_it(kind: type, content: Any) -> None:
     response = {**content, "error": {"kind": "overloaded", "message": "boom"}, "after_events": 2}
 
-    def asked(response: Any, stream: bool) -> m.Response:
+    def asked(response: Any, stream: bool) -> m.HttpResponse:
         request = request_of(kind, stream)
         request = m.replace(request, body=request.body.replace(b'"Hi"', b'"one two three four"'))
         return answerer({"response": response}).answer(request).response

@@ -61,18 +61,18 @@ def which_cases(pytestconfig: pytest.Config) -> Cases:
 # --- in memory ---
 
 
-def answer_to(answers: m.Answerer, request: m.Request) -> m.Response:
+def answer_to(answers: m.Answerer, request: m.Request) -> m.HttpResponse:
     """The response to a request, worked out here and now."""
     return answers.answer(request).response
 
 
-def sent_bytes(response: m.Response, accept: str, head_only: bool = False) -> bytes:
+def sent_bytes(response: m.HttpResponse, accept: str, head_only: bool = False) -> bytes:
     """What goes over the wire if nothing breaks and nobody waits."""
     steps = steps_of(response, accept, head_only=head_only)
     return b"".join(step.data for step in steps if isinstance(step, m.Send))
 
 
-def rendered(answers: m.Answerer, request: m.Request) -> Tuple[m.Response, bytes]:
+def rendered(answers: m.Answerer, request: m.Request) -> Tuple[m.HttpResponse, bytes]:
     """A response and its body, which are the same when it is asked for again, with gzip."""
     bodies = []
     for accept in ("identity", "gzip"):
@@ -87,7 +87,7 @@ def rendered(answers: m.Answerer, request: m.Request) -> Tuple[m.Response, bytes
     return response, bodies[-1]
 
 
-def content_type(response: m.Response) -> str:
+def content_type(response: m.HttpResponse) -> str:
     """The media type of a response."""
     headers = {name.lower(): value for name, value in response.headers}
     return headers.get("content-type", "").partition(";")[0]
@@ -274,7 +274,7 @@ def check_asked_for(spec: Any, status: int) -> None:
     assert status < 500 or '"status"' in said or '"error"' in said, status
 
 
-def check_head(response: m.Response) -> None:
+def check_head(response: m.HttpResponse) -> None:
     """Send a response, and look whether its head holds what a text should not bring there."""
     sent = sent_bytes(response, "gzip")
     if not response.delivery.fault:

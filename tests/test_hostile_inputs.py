@@ -485,7 +485,9 @@ COUNTING = [m.GeminiGenerate, m.VertexGenerate]
 
 def test_of_a_truncated_long_stream_the_middle_of_its_first_10_000_events_is_the_end() -> None:
     frames = (b"x" for _ in range(10**9))
-    response = m.Response(200, (), frames=frames, delivery=m.Delivery(fault=m.Fault("truncate")))
+    response = m.HttpResponse(
+        200, (), frames=frames, delivery=m.Delivery(fault=m.Fault("truncate"))
+    )
     sends = [step for step in m.answer_steps(response, m.Exchange()) if isinstance(step, m.Send)]
     assert sum(len(step.ends) for step in sends) == 5000 and sends[-1].last
 

@@ -90,7 +90,7 @@ SHORT = b'{"error":"no"}'
 LONG = b'{"error":"' + b"no, " * 100 + b'no"}'
 
 
-def sent(response: m.Response, accept: str) -> Tuple[List[str], bytes]:
+def sent(response: m.HttpResponse, accept: str) -> Tuple[List[str], bytes]:
     """The header lines of a whole answer, but for its length, and its body."""
     data = b"".join(step.data for step in steps_of(response, accept) if isinstance(step, m.Send))
     head, _, body = data.partition(b"\r\n\r\n")
@@ -118,7 +118,7 @@ GZIP = "Content-Encoding: gzip"
 def test_gzip_is_used_where_it_shrinks_or_has_to_be(
     body: bytes, delivery: Any, accept: str, headers: List[str]
 ) -> None:
-    response = m.Response(400, (), body, delivery=m.Delivery(**delivery))
+    response = m.HttpResponse(400, (), body, delivery=m.Delivery(**delivery))
     found, data = sent(response, accept)
     assert found == headers
     assert (gzip.decompress(data) if GZIP in headers else data) == body
@@ -126,7 +126,7 @@ def test_gzip_is_used_where_it_shrinks_or_has_to_be(
 
 def test_a_gz_twin_is_sent_as_stored_though_it_is_longer() -> None:
     twin = gzip.compress(SHORT, 1)
-    found, data = sent(m.Response(200, (), SHORT, twin=twin), "gzip")
+    found, data = sent(m.HttpResponse(200, (), SHORT, twin=twin), "gzip")
     assert len(twin) > len(SHORT) and data == twin and found == [VARY, GZIP]
 
 

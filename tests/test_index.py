@@ -37,7 +37,7 @@ def matcher(draw: random.Random, depth: int = 0) -> Any:
     return {kind: made[kind]} if kind in made else text(draw)
 
 
-def mock(draw: random.Random) -> m.Mock:
+def mock(draw: random.Random) -> m.ParsedMock:
     """Some mock."""
     match: Dict[str, Any] = {}
     for key in draw.sample(("model", "user", "system", "tool_result"), draw.randint(0, 2)):
@@ -136,10 +136,10 @@ def test_a_mock_among_many_is_explained_without_a_look_at_all(monkeypatch: Any) 
     ]
     session = mocks.session("")
     session.add(specs)
-    looks: List[m.Mock] = []
-    plain = m.Mock.differences
+    looks: List[m.ParsedMock] = []
+    plain = m.ParsedMock.differences
     monkeypatch.setattr(
-        m.Mock, "differences", lambda mock, *rest: looks.append(mock) or plain(mock, *rest)
+        m.ParsedMock, "differences", lambda mock, *rest: looks.append(mock) or plain(mock, *rest)
     )
     near = session.near(m.replace(BASE, user="u1400", model="other"), m.DEFAULT_SHAPE)
     assert near[0].mock.place == "added-1401" and len(looks) <= 2 * m.LOOKED_AT

@@ -37,7 +37,8 @@ JOURNAL_KEYS = [
     "id", "time", "port", "connection", "session", "method", "target", "path", "query", "headers",
     "header_lines", "body", "fields", "provider", "dialect", "operation", "api", "model", "stream",
     "user", "auth", "mock", "fault", "status", "unmatched", "near_misses", "violations", "note",
-    "forwarded", "duration", "bytes_sent", "events_sent", "events_total", "blocked", "ended",
+    "forwarded", "duration", "bytes_sent", "events_sent", "events_total", "blocked", "gated",
+    "ended",
 ]
 # fmt: on
 
@@ -152,8 +153,8 @@ def test_a_client_that_leaves_before_an_answer_was_sent_no_status(server: MockSe
 
 def test_probes_are_in_no_journal_unless_a_mock_answers_them(server: MockServer) -> None:
     for method in ("GET", "HEAD"):
-        for path in ("/", "/health", "/favicon.ico", "/@s/"):
-            fetch(server.port, method, path)
+        for path, status in (("/", 200), ("/health", 200), ("/favicon.ico", 204), ("/@s/", 200)):
+            assert fetch(server.port, method, path)[0] == status
     fetch(server.port, "GET", "/healthy")
     fetch(server.port, "POST", "/health")
     found = server.wait_for(count=2, ended=True)
@@ -161,6 +162,9 @@ def test_probes_are_in_no_journal_unless_a_mock_answers_them(server: MockServer)
     assert all(entry["unmatched"] for entry in server.requests)
     assert server.session("s").requests == []
     assert server.core.journal.counters.running == 0
+    server.mock(match={"path": "/favicon.ico"}, response={"raw": "an icon"})
+    assert fetch(server.port, "GET", "/favicon.ico")[0] == 200
+    assert server.requests[-1]["path"] == "/favicon.ico"
 
 
 def test_credentials_are_masked_wherever_they_could_be_shown() -> None:
@@ -458,6 +462,24 @@ def test_the_live_journal_tells_of_each_request_when_it_comes_and_when_it_ends(
     wait_until(lambda: not watching(server))
 
 
+def test_the_live_journal_tells_when_requests_are_forgotten() -> None:
+    mocks, journal = m.Mocks(), m.Journal()
+    feeds = {watched: journal.watch(watched) for watched in ("", "a", "*")}
+    m.Operations(mocks, journal, "").forget()
+    m.Operations(mocks, journal, "a").reset()
+    m.Operations(mocks, journal, "*").forget()
+    for watched, sessions in {
+        "": ["null", '"*"'],
+        "a": ['"a"', '"*"'],
+        "*": ["null", '"a"', '"*"'],
+    }.items():
+        journal.unwatch(feeds[watched])
+        feeds[watched].put(None)
+        frames = [frame for frame in feeds[watched].frames() if isinstance(frame, bytes)]
+        told = [f'event: reset\ndata: {{"session":{one}}}\n\n'.encode() for one in sessions]
+        assert frames[1:] == told, watched
+
+
 def test_a_live_journal_ends_with_the_server_and_delays_no_shutdown() -> None:
     with MockServer() as server:
         client = live(server)
@@ -484,6 +506,7 @@ def test_a_gated_stream_is_found_whatever_became_of_the_journal_and_a_reset_open
         first, second = (Raw(server).send(post(STREAMING)) for _ in range(2))
         number = first.head()[1]["x-mock-request-id"]
         second.head()
+        assert server.requests[-1]["gated"] is True
         assert control(server.port, "DELETE", "requests")[1] == {"deleted": 1}
         release = f"requests/{number}/release"
         assert control(server.port, "POST", release, {"events": 9})[0] == 200

@@ -202,3 +202,9 @@ def test_schema_and_comment_are_passed_over_in_a_mock_but_nowhere_else() -> None
     assert mock.canonical == bare.canonical and misfit({**notes, "response": HELLO}) == ""
     for wrong in ({"response": {**HELLO, **notes}}, {"response": HELLO, "match": notes}):
         assert not is_parsed(wrong) and misfit(wrong)
+
+
+def test_the_published_schema_is_that_of_this_version() -> None:
+    published = (ROOT / "docs" / "mock.schema.json").read_text("utf-8")
+    refresh = "python3 mock_server.py --schema > docs/mock.schema.json"
+    assert published == m.indented(SCHEMA) + "\n", f"it is stale: {refresh}"

@@ -10,6 +10,7 @@ from typing import Any, Iterator, List, Tuple
 
 import pytest
 from clients import PATIENCE, STREAMING, Raw, chat, post, wait_until
+from fixtures import Clock
 
 import mock_server as m
 from mock_server import MockServer
@@ -98,7 +99,7 @@ def test_an_alarm_goes_off_once(loop: m.Loop) -> None:
     assert notes == ["rang"] and not loop.members
 
 
-def test_turns_are_taken_in_order_each_once_a_round(loop: m.Loop) -> None:
+def test_turns_are_taken_in_order_each_once_a_round(loop: m.Loop, clock: Clock) -> None:
     notes: List[Any] = []
 
     def again(name: str) -> None:
@@ -119,33 +120,29 @@ def test_a_stream_that_is_late_gives_way_to_what_is_on_time() -> None:
     assert m.moment_of(later) == (m.GONE, later)
 
 
-def test_a_turn_that_took_long_lets_others_be_on_time(loop: m.Loop) -> None:
+def test_a_turn_that_took_long_lets_others_be_on_time(loop: m.Loop, clock: Clock) -> None:
     notes: List[Any] = []
 
     def slow(name: str) -> None:
         notes.append(name)
-        until = time.monotonic() + m.TURN_SECONDS
-        while time.monotonic() <= until:
-            pass
+        clock.now += m.TURN_SECONDS + 0.001
 
     for name in "ab":
         loop.call(slow, name)
-    member(loop, notes, "due", time.monotonic() + m.TURN_SECONDS / 2)
+    member(loop, notes, "due", clock.now + m.TURN_SECONDS / 2)
     loop.go_round()
     loop.go_round()
     assert notes == ["a", "due", "b"]
 
 
-def test_much_that_is_due_lets_sockets_have_their_turn() -> None:
+def test_much_that_is_due_lets_sockets_have_their_turn(clock: Clock) -> None:
     notes: List[Any] = []
     loop = m.Loop(Ready((-2, m.READABLE)))
 
     class Slow(Noting):
         def on_time(self) -> None:
             super().on_time()
-            until = time.monotonic() + m.DUE_SECONDS
-            while time.monotonic() <= until:
-                pass
+            clock.now += m.DUE_SECONDS + 0.001
 
     socket_ = Noting(notes, "socket")
     socket_.number = -2
@@ -153,7 +150,7 @@ def test_much_that_is_due_lets_sockets_have_their_turn() -> None:
     for name in "abc":
         one = Slow(notes, name)
         loop.members.add(one)
-        loop.set_due(one, time.monotonic() - 1)
+        loop.set_due(one, clock.now - 1)
     loop.go_round()
     assert notes == [("socket", m.READABLE), "a", "b"]
     loop.go_round()

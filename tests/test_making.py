@@ -78,7 +78,7 @@ def made(request: m.Request, body: bytes, kind: str = "", status: int = 200, **m
     return m.made_of(wire, call, m.Capture(request, status, (*headers, *KEPT), body, **more))
 
 
-def type_in(response: m.Response) -> str:
+def type_in(response: m.HttpResponse) -> str:
     return m.content_type_in(response.headers)
 
 

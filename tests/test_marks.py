@@ -40,7 +40,7 @@ def test_a_mark_comes_just_before_what_comes_there() -> None:
         assert drawn(stream, after, leaves_one) == expected, (stream, after)
 
 
-def sent_before(response: m.Response, what: type) -> int:
+def sent_before(response: m.HttpResponse, what: type) -> int:
     """The events that are sent before a step of a kind."""
     count = 0
     for step in steps_of(response):
@@ -208,7 +208,7 @@ def test_a_transcript_whose_chunks_end_anywhere_waits_between_its_events(folder:
     )
     saved = head + b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in pieces) + b"0\r\n\r\n"
 
-    def asked(**more: Any) -> m.Response:
+    def asked(**more: Any) -> m.HttpResponse:
         response = {"events": "@a.http", **more}
         mocks = m.Mocks([folder({"mocks/a.json": {"response": response}, "a.http": saved})])
         assert mocks.files.load() == []

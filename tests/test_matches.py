@@ -21,7 +21,7 @@ def matched(call: m.Call) -> Dict[str, Any]:
     return m.match_of(wire, call, m.Scrubber(m.own_secrets(call.request)))
 
 
-def recorded(call: m.Call) -> m.Mock:
+def recorded(call: m.Call) -> m.ParsedMock:
     """The mock of a call's recording, as it is read back."""
     match = matched(call)
     assert json.loads(json.dumps(match)) == match
@@ -37,11 +37,11 @@ def read(request: m.Request) -> m.Call:
     return wire.read(request, params, m.Answerer.body(wire, request))
 
 
-def answers(mock: m.Mock, call: m.Call) -> bool:
+def answers(mock: m.ParsedMock, call: m.Call) -> bool:
     return all(condition.holds(condition.get(call)) for condition in mock.conditions)
 
 
-def differing(mock: m.Mock, call: m.Call) -> List[Any]:
+def differing(mock: m.ParsedMock, call: m.Call) -> List[Any]:
     return [one for one in (each.difference(call) for each in mock.conditions) if one]
 
 

@@ -82,7 +82,7 @@ def test_two_threads_that_note_different_headers_never_mix_their_answers_up() ->
         for name in ("host", "x-goog-api-key", "anthropic-version")
     )
     memory.header_names = Names()
-    openai, anthropic = m.Answered(m.Response(200, ())), m.Answered(m.Response(200, ()))
+    openai, anthropic = m.Answered(m.HttpResponse(200, ())), m.Answered(m.HttpResponse(200, ()))
     memory.put(versioned, {"anthropic-version"}, anthropic, 1)
     memory.put(plain, {"anthropic-version", "x-goog-api-key"}, openai, 1)
     memory.header_names = {("GET", "/v1/models"): ("anthropic-version",)}
@@ -92,5 +92,7 @@ def test_two_threads_that_note_different_headers_never_mix_their_answers_up() ->
 
 def test_an_answer_too_long_to_be_remembered_leaves_nothing_behind() -> None:
     memory = m.Memory(1024 * 1024)
-    memory.put(m.Request("GET", "/long"), {"a"}, m.Answered(m.Response(200, ())), 2 * 1024 * 1024)
+    memory.put(
+        m.Request("GET", "/long"), {"a"}, m.Answered(m.HttpResponse(200, ())), 2 * 1024 * 1024
+    )
     assert (memory.header_names, memory.answers, memory.used) == ({}, {}, 0)

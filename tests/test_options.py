@@ -51,6 +51,7 @@ GOOD: List[Tuple[str, str, Any]] = [
     ("check", "0", False),
     ("schema", "True", True),
     ("import", "a.har", "a.har"),
+    ("completions", "fish", "fish"),
 ]
 
 PORT_AND_NAME = "expected PORT=NAME, such as 5001=mistral, with a port from 1 to 65535, found {}"

@@ -14,7 +14,7 @@ from typing import Any, List
 
 import pytest
 from program import MODULE, PROGRAM, ROOT, SCRIPT
-from rooms import ALL, defined
+from rooms import all_rooms, defined
 
 import mock_server as m
 
@@ -35,7 +35,9 @@ print(json.dumps({"form": hasattr(m, "__path__"), "doc": m.__doc__, "all": m.__a
 
 def look(path: Path) -> "subprocess.Popen[str]":
     """A process that prints what LOOK does with this folder first on the path."""
-    rooms = [room for room in ALL if room.name != "__main__"]  # which is started, not imported
+    rooms = [
+        room for room in all_rooms() if room.name != "__main__"
+    ]  # which is started, not imported
     names = sorted(set().union(*map(defined, rooms)))
     process = subprocess.Popen(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(path)!r})\n{LOOK}"],

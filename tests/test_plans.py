@@ -47,7 +47,7 @@ def read_events(kind: type, body: bytes) -> Any:
     return events
 
 
-def sends_of(response: m.Response, accept: Optional[str] = None) -> List[bytes]:
+def sends_of(response: m.HttpResponse, accept: Optional[str] = None) -> List[bytes]:
     """What is written at once, the head first."""
     made = steps_of(response, accept)
     return [step.data for step in made if isinstance(step, m.Send)]
@@ -124,7 +124,7 @@ def test_a_planned_stream_reads_the_same_in_every_split(plan: str) -> None:
 def pieces_of(plan: Any, frames: Sequence[bytes], accept: Optional[str] = None) -> List[bytes]:
     """What is written after the head."""
     delivery = m.Delivery(plan=m.parse_plan(m.Node(plan)))
-    made = m.Response(200, (), frames=tuple(frames), delivery=delivery, may_gzip=False)
+    made = m.HttpResponse(200, (), frames=tuple(frames), delivery=delivery, may_gzip=False)
     return sends_of(made, accept)[1:]
 
 
@@ -252,7 +252,7 @@ CHUNKED: List[Any] = [  # what a whole body of `hello` is sent as
 def test_a_whole_body_may_go_in_chunks_and_end_the_connection() -> None:
     for plan, exchange, expected in CHUNKED:
         delivery = m.Delivery(plan=m.parse_plan(m.Node(plan)))
-        made = m.Response(200, (), b"hello", delivery=delivery, may_gzip=False)
+        made = m.HttpResponse(200, (), b"hello", delivery=delivery, may_gzip=False)
         sends = [step.data for step in steps_of(made, **exchange) if isinstance(step, m.Send)]
         assert sends == expected, (plan, exchange)
         for status in (204, 304):

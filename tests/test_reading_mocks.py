@@ -13,7 +13,7 @@ from samples import answerer, ask, call_of, request_of
 import mock_server as m
 
 
-def mock_of(spec: Any, files: Any = ()) -> m.Mock:
+def mock_of(spec: Any, files: Any = ()) -> m.ParsedMock:
     """A mock from `mocks/a.json`; `files` are the bytes of others by name."""
 
     def read_file(name: str) -> bytes:

@@ -203,7 +203,7 @@ def test_requests_go_where_the_table_says() -> None:
         record, base, path, url = (words(cell)[0] for cell in row)
         assert path.startswith(base[len("http://127.0.0.1:5001") :])
         assert forwarded_to(record, path) == url
-    sentence = PAGE.split("- The names are ")[1].split("\n")[0]
+    sentence = PAGE.split("- The names are ")[1].split("\n- ")[0]
     assert sorted(words(sentence)) == sorted(m.RECORD_NAMES)
 
 

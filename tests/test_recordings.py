@@ -26,13 +26,13 @@ ARRAY = (b'[{"a": "]}\\""}\n', b',\r\n{"b": [{}]}\n', b"]\n")
 LINES = (b'{"a":1}\r\n\n', b'{"broken\n', b"tail")
 
 
-def headed(response: m.Response) -> List[Any]:
+def headed(response: m.HttpResponse) -> List[Any]:
     """The lines of a response's head as they are sent, but for those of this one."""
     step = next(step for step in steps_of(response) if isinstance(step, m.Send))
     return step.data[: step.head].decode().split("\r\n")[:-2]
 
 
-def framed(response: m.Response) -> Any:
+def framed(response: m.HttpResponse) -> Any:
     """The events of a response."""
     assert response.status == 200 and response.frames is not None, bytes_of(response)
     return tuple(response.frames)

@@ -143,12 +143,12 @@ def test_a_mock_may_be_strict_or_not_by_itself() -> None:
 def test_a_mock_of_another_host_that_is_used_up_judges_nothing(monkeypatch: Any) -> None:
     judged: List[str] = []
 
-    def judging(self: m.Mock, *given: Any) -> Any:
+    def judging(self: m.ParsedMock, *given: Any) -> Any:
         judged.append(self.name)
         return known(self, *given)
 
-    known = m.Mock.judging
-    monkeypatch.setattr(m.Mock, "judging", judging)
+    known = m.ParsedMock.judging
+    monkeypatch.setattr(m.ParsedMock, "judging", judging)
     spent = {"name": "a", "dialect": "groq", "times": 1, "response": {"text": "x"}}
     answers = answerer(spent, {"name": "b", "response": {"text": "y"}})
     for _ in range(3):

@@ -324,3 +324,15 @@ def test_of_many_leftovers_ten_of_a_kind_are_told() -> None:
     world.of("").add([SAYS_X] * 12)
     left = world.of("").leftovers(True, True, True)
     assert len(left.unused) == 12 and left.sentences[10:] == ["and 2 more"]
+
+
+def test_of_all_sessions_a_mock_from_a_file_was_used_as_often_as_in_each_together(
+    folder: Any,
+) -> None:
+    data = folder({"mocks/a.json": [{"response": {"text": "x"}}]})
+    with MockServer(data=[data]) as server:
+        for prefix in ("", "/@one", "/@one"):
+            chat(server.port, prefix=prefix)
+        for session, uses in (("*", 3), ("one", 2), ("", 1)):
+            found = control(server.port, "GET", f"mocks?session={session}")[1]["mocks"]
+            assert [mock["uses"] for mock in found] == [uses], session

@@ -48,7 +48,7 @@ class Client:
         return json.loads(response.body) if response.status == 200 else response.status
 
 
-def events_of(response: m.Response) -> List[Any]:
+def events_of(response: m.HttpResponse) -> List[Any]:
     frames = m.SSE.split(bytes_of(response))
     return [json.loads(m.SSE.data(frame)) for frame in frames if m.SSE.data(frame)]
 

@@ -49,6 +49,15 @@ def sealed() -> Iterator[MockServer]:
 
 
 @needs_openssl
+def test_who_would_rather_speak_http_2_is_offered_http_1(sealed: MockServer) -> None:
+    trusting = ssl.create_default_context(cadata=sealed.tls_cert)
+    trusting.set_alpn_protocols(["h2", "http/1.1"])
+    plain = socket.create_connection(("127.0.0.1", sealed.port), PATIENCE)
+    with trusting.wrap_socket(plain, server_hostname="localhost") as client:
+        assert client.selected_alpn_protocol() == "http/1.1"
+
+
+@needs_openssl
 @pytest.mark.parametrize("ending", ["HTTP/1.0\r\n", "HTTP/1.1\r\nConnection: close\r\n"])
 def test_a_connection_ends_with_a_goodbye(sealed: MockServer, ending: str) -> None:
     trusting = ssl.create_default_context(cadata=sealed.tls_cert)

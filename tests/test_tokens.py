@@ -82,13 +82,13 @@ def asked(kind: type, fields: Any = None, path: str = "", **more: Any) -> m.Requ
     return m.replace(request, path=path or request.path)
 
 
-def text_of(response: m.Response) -> str:
+def text_of(response: m.HttpResponse) -> str:
     """The body of an answer."""
     assert isinstance(response.body, bytes)
     return response.body.decode()
 
 
-def found_in(response: m.Response) -> Dict[str, str]:
+def found_in(response: m.HttpResponse) -> Dict[str, str]:
     """All texts of a JSON or XML answer by the names that they have."""
     text = text_of(response)
     if text.startswith("<"):

@@ -16,7 +16,7 @@ DATE = (("Date", "now"), ("X-Mock-Request-Id", "1"))
 TEXT = (("Content-Type", "text/plain"),)
 
 
-def performed(response: m.Response, **exchange: Any) -> List[Any]:
+def performed(response: m.HttpResponse, **exchange: Any) -> List[Any]:
     """The steps of a response: bytes, or seconds."""
     return [
         step.data if isinstance(step, m.Send) else step.seconds
@@ -32,64 +32,64 @@ ZIPPED = b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\n"
     "response, exchange, expected",
     [
         (
-            m.Response(200, TEXT, b"hi", delivery=m.Delivery(gzip="never")),
+            m.HttpResponse(200, TEXT, b"hi", delivery=m.Delivery(gzip="never")),
             {},
             [HEAD + b"Content-Length: 2\r\n\r\nhi"],
         ),
         (
-            m.Response(200, TEXT, b"hi"),
+            m.HttpResponse(200, TEXT, b"hi"),
             {},
             [HEAD + b"Vary: Accept-Encoding\r\nContent-Length: 2\r\n\r\nhi"],
         ),
         (
-            m.Response(200, TEXT, b"hi", may_gzip=False),
+            m.HttpResponse(200, TEXT, b"hi", may_gzip=False),
             {"head_only": True},
             [HEAD + b"Content-Length: 2\r\n\r\n"],
         ),
         (
-            m.Response(200, TEXT, b"hi", may_gzip=False),
+            m.HttpResponse(200, TEXT, b"hi", may_gzip=False),
             {"keep_alive": False},
             [HEAD + b"Content-Length: 2\r\nConnection: close\r\n\r\nhi"],
         ),
         (
-            m.Response(200, TEXT, b"hi", may_gzip=False),
+            m.HttpResponse(200, TEXT, b"hi", may_gzip=False),
             {"minor": 0},
             [HEAD + b"Content-Length: 2\r\nConnection: keep-alive\r\n\r\nhi"],
         ),
         (
-            m.Response(204, (), b"", may_gzip=False),
+            m.HttpResponse(204, (), b"", may_gzip=False),
             {},
             [b"HTTP/1.1 204 No Content\r\nDate: now\r\nX-Mock-Request-Id: 1\r\n\r\n"],
         ),
         (
-            m.Response(200, TEXT, b"hi", may_gzip=False, delivery=m.Delivery(delay=2.0)),
+            m.HttpResponse(200, TEXT, b"hi", may_gzip=False, delivery=m.Delivery(delay=2.0)),
             {},
             [2.0, HEAD + b"Content-Length: 2\r\n\r\nhi"],
         ),
         (
-            m.Response(200, TEXT, b"hi", twin=b"TWIN"),
+            m.HttpResponse(200, TEXT, b"hi", twin=b"TWIN"),
             {"accept": "gzip"},
             [HEAD + ZIPPED + b"Content-Length: 4\r\n\r\nTWIN"],
         ),
         (
-            m.Response(200, TEXT, b"hi", twin=b"TWIN", delivery=m.Delivery(gzip="always")),
+            m.HttpResponse(200, TEXT, b"hi", twin=b"TWIN", delivery=m.Delivery(gzip="always")),
             {},
             [HEAD + ZIPPED + b"Content-Length: 4\r\n\r\nTWIN"],
         ),
         (
-            m.Response(200, TEXT, b"hi", twin=b"TWIN", delivery=m.Delivery(gzip="never")),
+            m.HttpResponse(200, TEXT, b"hi", twin=b"TWIN", delivery=m.Delivery(gzip="never")),
             {"accept": "gzip"},
             [HEAD + b"Content-Length: 2\r\n\r\nhi"],
         ),
         (
-            m.Response(200, TEXT, frames=[b"a\n\n", b"bc"], may_gzip=False),
+            m.HttpResponse(200, TEXT, frames=[b"a\n\n", b"bc"], may_gzip=False),
             {"accept": "gzip"},
             [
                 HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\na\n\n\r\n2\r\nbc\r\n0\r\n\r\n",
             ],
         ),
         (
-            m.Response(
+            m.HttpResponse(
                 200,
                 TEXT,
                 frames=[b"a\n\n", b"bc"],
@@ -105,12 +105,12 @@ ZIPPED = b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\n"
             ],
         ),
         (
-            m.Response(200, TEXT, frames=[b"a", b"b"], may_gzip=False),
+            m.HttpResponse(200, TEXT, frames=[b"a", b"b"], may_gzip=False),
             {"minor": 0},
             [HEAD + b"Connection: close\r\n\r\nab"],
         ),
         (
-            m.Response(
+            m.HttpResponse(
                 200,
                 TEXT,
                 frames=[b"a", b"b", b"c"],
@@ -129,20 +129,22 @@ ZIPPED = b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\n"
             ],
         ),
         (
-            m.Response(200, TEXT, frames=[b"a"], may_gzip=False),
+            m.HttpResponse(200, TEXT, frames=[b"a"], may_gzip=False),
             {"head_only": True},
             [HEAD + b"Transfer-Encoding: chunked\r\n\r\n"],
         ),
     ],
 )
-def test_a_response_becomes_these_steps(response: m.Response, exchange: Any, expected: Any) -> None:
+def test_a_response_becomes_these_steps(
+    response: m.HttpResponse, exchange: Any, expected: Any
+) -> None:
     assert performed(response, **exchange) == expected
 
 
 def test_a_compressed_stream_is_one_member_that_is_flushed_after_every_event() -> None:
     frames = [b"data: %d\n\n" % number for number in range(5)]
     delivery = m.Delivery(gzip="always", pace=m.Pace(0.0, 1.0), plan=m.WIRE_PLANS["event"])
-    sent = performed(m.Response(200, TEXT, frames=frames, may_gzip=False, delivery=delivery))
+    sent = performed(m.HttpResponse(200, TEXT, frames=frames, may_gzip=False, delivery=delivery))
     assert [step for step in sent if isinstance(step, float)] == [1.0] * 4, "none before the end"
     unpacker = zlib.decompressobj(31)
     chunks = [step.partition(b"\r\n")[2][:-2] for step in sent[1:-1] if isinstance(step, bytes)]

@@ -90,14 +90,14 @@ class Api:
         self.match = match
         self.asked = list(itertools.product(asked, ("gzip", None)))
 
-    def mock(self, response: Any) -> Optional[m.Mock]:
+    def mock(self, response: Any) -> Optional[m.ParsedMock]:
         """A mock with this response, unless it is refused."""
         try:
             return mock_of({"match": self.match, "response": response})
         except BadMock:
             return None
 
-    def answers(self, mock: m.Mock) -> Iterator[Any]:
+    def answers(self, mock: m.ParsedMock) -> Iterator[Any]:
         """All that happens on the socket for each kind of request, as somebody asks for it; None
         for what the mock does not answer."""
         answer = mock.answer(0)

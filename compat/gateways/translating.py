@@ -54,7 +54,7 @@ MEMBERS = "it undoes the first member of gzip alone"
 MADE_UP = "it makes up a finish_reason"
 CACHED = "cached tokens are left out"
 SPLIT = "it cuts streams at the provider's usual blank line, and reads `data: ` alone"
-FRAMES = "it reads a frame's length from what came first, even if that is less than the four bytes"
+FRAMES = "a frame that comes in parts may be lost, with all that follows"
 CLEANLY = "when the upstream's stream breaks it ends its own cleanly"
 LITELLM: Sequence[Row] = (
     row(
@@ -202,8 +202,8 @@ PORTKEY: Sequence[Row] = (
         "stream: nothing",
         SPLIT,
     ),
-    row("plans: byte", "bedrock", "as directly or stream: nothing", FRAMES),
-    row("faults: drip", "bedrock", "as directly or stream: nothing", FRAMES),
+    row("plans: byte", "bedrock", "as directly or stream: nothing or stream: just ends", FRAMES),
+    row("faults: drip", "bedrock", "as directly or stream: nothing or stream: just ends", FRAMES),
     row("faults: truncate", "|".join(PORTKEYS), "stream: just ends", "it ends cleanly, too"),
     row("faults: bad_gzip", "|".join(PORTKEYS), "stream: just ends", CLEANLY),
     row(

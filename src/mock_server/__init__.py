@@ -13,7 +13,8 @@ Bedrock, Cohere, Mistral and Ollama do, whole and streamed, from the mocks in `d
         assert server.requests[-1]["model"] == "gpt-4o-mini"
 
 The sources are rooms, a module each, in src/mock_server/; src/weld.py makes the one file of them:
-change the rooms, not mock_server.py.  A room uses only what stands above it.
+change the rooms, not mock_server.py.  A room uses only what stands above it.  To pytest, of which
+it is a plugin: PYTEST_DONT_REWRITE, for it holds no tests.
 """
 
 from __future__ import annotations
@@ -36,25 +37,49 @@ if (
     # quietly as it does later; but one that only checks mocks has not found them good.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130 if "--check" in sys.argv else 0))
 
-__all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
+__all__ = [
+    "BadMock",
+    "Match",
+    "Mock",
+    "MockRequest",
+    "MockServer",
+    "Response",
+    "SessionView",
+    "__version__",
+]
 
-from .cli import main  # noqa: F401
-from .errors import BadMock
-from .limits import __version__
-from .server import MockServer, SessionView
+# === the package: to here the file is the same, and then it has the rooms ===
 
-# Type checkers take this for true: to them a name that is not imported above is an error.
+# Type checkers take this for true: to them a name that is not imported here is an error.
 TYPE_CHECKING = False
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    from .cli import main  # noqa: F401
+    from .dict_types import Match, Mock, Response
+    from .errors import BadMock
+    from .limits import __version__
+    from .mocks.functions import MockRequest
+    from .server import MockServer, SessionView
+else:
+    from importlib import import_module
+
     OWN = __name__ + "."
     ROOM_OF: dict = {}  # by name, once it was asked for
 
     def __getattr__(name: str) -> object:
-        """Any name that a room defines, so that the package gives the same names as the file."""
-        if name not in ROOM_OF:
+        """Any name that a room defines, so that the package gives the same names as the file.
+
+        The rooms are imported when the first one is asked for: pytest imports a plugin, which is
+        one of them, for each of its runs, and few need the server."""
+        is_special = name.startswith("__") and name not in __all__
+        if name not in ROOM_OF and not is_special:
+            for root in ("cli", "pytest_plugin"):
+                import_module(OWN + root)
             rooms = [room for path, room in list(sys.modules.items()) if path.startswith(OWN)]
             found = [room for room in rooms if name in vars(room)]
-            if not found:
-                raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-            ROOM_OF[name] = found[0]
+            if name in globals():  # a room
+                return globals()[name]
+            if found:
+                ROOM_OF[name] = found[0]
+        if name not in ROOM_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return vars(ROOM_OF[name])[name]

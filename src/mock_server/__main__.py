@@ -6,6 +6,7 @@ import os
 import sys
 
 from .cli import main, open_standard_streams
+from .pytest_plugin import pytest_configure  # noqa: F401  so that it is part of the file
 
 
 def run_program() -> None:

@@ -18,6 +18,9 @@ PORT_SUFFIX = re.compile(r":\d+$")
 
 # What says nothing of requests but how many there were: probes and Prometheus look at it.
 OPEN_TO_ALL = (CONTROL_PREFIX + "/health", CONTROL_PREFIX + "/metrics")
+# The inspector itself shows nothing before it has asked for more.  Where there is a token it has to
+# be there to ask people for that.
+PAGE = (CONTROL_PREFIX, CONTROL_PREFIX + "/")
 # What a proxy adds to a request that it passes on (RFC 7239; RFC 9110, 7.6.3; Envoy, "HTTP header
 # manipulation"): behind a sidecar everyone's address is loopback.
 FORWARDED = re.compile(
@@ -71,8 +74,8 @@ def admit(request: Request, settings: Settings) -> None:
 
     It is for clients on loopback, and for others that have the token.  A Host or an Origin that is
     not the server's own is refused, so that no web page that somebody happens to look at can use
-    it.  Health and metrics are for all."""
-    if request.path in OPEN_TO_ALL:
+    it.  Health and metrics are for all, and the empty page, if it is to ask for a token."""
+    if request.path in OPEN_TO_ALL or (settings.control_token and request.path in PAGE):
         return
     key = scheme_key(request.headers.get("authorization", ""), ("bearer",))
     has_token = is_token(key, settings.control_token)

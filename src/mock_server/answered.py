@@ -18,7 +18,7 @@ from .records import record, replace
 from .sizes import json_size, strings_size, walked_size
 from .steps import Exchange, Step
 from .transport import answer_steps
-from .values import Call, Request, Response
+from .values import Call, HttpResponse, Request
 from .violations import Violations
 from .withheld import is_plain_form, kept_call, kept_fields, kept_text
 
@@ -43,7 +43,7 @@ class Answered:
     it runs, `forwarded` tells where the request went, `control` marks the control API's own, `auth`
     is what was found of a credential, if that was checked."""
 
-    response: Response
+    response: HttpResponse
     call: Optional[Call] = None
     mock: str = ""
     note: str = ""
@@ -80,9 +80,9 @@ class Answered:
         return LONG  # a long stream, as much of it as was there at a time
 
 
-def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
+def control_response(status: int, value: Json, headers: Headers = ()) -> HttpResponse:
     """JSON for a test."""
-    return Response(
+    return HttpResponse(
         status,
         (("Content-Type", "application/json"), ("Cache-Control", "no-store"), *headers),
         utf8(compact(value) + "\n"),
@@ -134,7 +134,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         and not hides_body(answered)
     ):
         # A malformed request may seem to ask for the root, too.
-        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
+        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 204, 404)
     return asked
 
 

@@ -23,6 +23,7 @@ from .judging import against_rules, judged
 from .limits import CONTROL_PREFIX, Json
 from .memory import Memory, NotedHeaders, written_out
 from .mocks.answer import Answer
+from .mocks.computing import computed
 from .mocks.differences import explained
 from .mocks.mock import Found
 from .mocks.near import NearMiss
@@ -45,14 +46,13 @@ from .routing import other_like, route, shape_of
 from .rules.responses_stored import searches_stored
 from .schema import unfit
 from .storing import stored_of
-from .unowned import PREFLIGHT, health, is_alike, options_response, with_more
-from .values import Call, Failure, Request, Response
+from .unowned import OWN_PATHS, PREFLIGHT, is_alike, options_response, with_more
+from .values import Call, Failure, HttpResponse, Request
 from .violations import that_count
+from .weighing import ECHO_TEMPLATE, heavy, is_heavy
 from .writing import failed, laid_over, own_failure, respond
 
 MANY_INPUTS = 16  # to embed
-HEAVY = 16 * 1024  # characters that take long to write: each may be an event
-ECHO_TEMPLATE = "{{user}}"  # what an echo is
 
 
 class Answerer:
@@ -201,8 +201,8 @@ class Answerer:
             return given
         if request.method == "OPTIONS":
             answered = Answered(options_response(request))
-        elif request.path == "/" and request.method in ("GET", "HEAD"):
-            answered = Answered(health())
+        elif request.path in OWN_PATHS and request.method in ("GET", "HEAD"):
+            answered = Answered(OWN_PATHS[request.path])
         else:
             near = yield from self.near(wire, call, session)
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
@@ -317,7 +317,10 @@ class Answerer:
         call = found.call
         if found.is_refusal:
             return self.refused(found.wire, call, brought, is_repeatable), is_repeatable
-        if is_heavy(found, call):
+        if found.answer.function:
+            yield ASIDE
+            found = computed(found, self.mocks.files)
+        elif is_heavy(found, call):
             yield ASIDE
         return self.mocked(wire, call, session, found, brought, is_repeatable), is_repeatable
 
@@ -352,7 +355,7 @@ class Answerer:
         outcome: Outcome,
         status: int,
         delivery: Delivery,
-    ) -> Response:
+    ) -> HttpResponse:
         """An outcome in the provider's bytes, and stored, where that can be asked for later."""
         response = respond(wire, call, outcome, status, delivery)
         if wire.stores:
@@ -393,10 +396,19 @@ class Answerer:
         if found.limit:
             headers = laid_over(response.headers, found.wire.limit_headers(found.limit))
             response = replace(response, headers=laid_over(headers, delivery.headers))
-        note = unfit(call, outcome)
+        note = found.problem or unfit(call, outcome)
         # What the request itself brings along may draw for each use anew.
         is_repeatable = is_repeatable and not brought.fields and not wire.changes(call)
-        return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
+        return Answered(
+            response,
+            call,
+            found.mock.name,
+            note,
+            wire,
+            found.uses,
+            is_repeatable,
+            unmatched=bool(found.problem),
+        )
 
     def miss(
         self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool
@@ -436,14 +448,3 @@ class Answerer:
         if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
             fault = None
         return replace(delivery, pace=pace, fault=fault)
-
-
-def is_heavy(found: Found, call: Call) -> bool:
-    """Whether it may take long to write the answer of a mock."""
-    return found.answer.is_long or heavy(found.mock.canonical, call.request, call.choices)
-
-
-def heavy(answer: str, request: Request, choices: int = 1) -> bool:
-    """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
-    or its templates may ask for much of the request, and all of its choices say it."""
-    return choices * (len(answer) + answer.count("{{") * len(request.body)) > HEAVY

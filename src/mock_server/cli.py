@@ -14,6 +14,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
+from .completions import COMPLETIONS
 from .core import Core
 from .environment import passed_over, without_links
 from .errors import BadMock, nearest, shown
@@ -25,15 +26,8 @@ from .mocks.json_schema import mock_schema
 from .mocks.patterns import WATCHDOG
 from .mocks.sessions import Mocks
 from .option_kinds import BadOption
-from .options import (
-    BY_NAME,
-    OPTIONS,
-    Option,
-    Settings,
-    check_ports,
-    check_together,
-    recording_places,
-)
+from .options import BY_NAME, INSTEAD, OPTIONS, Option, Settings
+from .options_together import check_ports, check_together, recording_places
 from .records import field_names
 from .server import MockServer
 from .trimming import give_back_memory
@@ -66,7 +60,9 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
 
     check_ports(values["port"])
     check_together(values, spelled)
-    check_import(values, [option for option in OPTIONS if getattr(given, option.name)])
+    there = [option for option in OPTIONS if getattr(given, option.name)]
+    check_import(values, there)
+    check_completions(values, there)
     if values["record"]:
         values["record_to"] = place_of_recordings(values)
         values.update(recording_places(values, data_directories(values), spelled))
@@ -90,6 +86,13 @@ def check_import(values: Mapping[str, Any], given: Sequence[Option]) -> None:
                 "server afterwards"
             )
         raise BadOption(f"{option.flag} has no effect with --import, which serves nothing")
+
+
+def check_completions(values: Mapping[str, Any], given: Sequence[Option]) -> None:
+    """Raise BadOption for what the command line says beside --completions."""
+    others = [option.flag for option in given if option.name != "completions"]
+    if values["completions"] and others:
+        raise BadOption(f"{others[0]} has no effect with --completions, which only prints them")
 
 
 def with_value(word: str) -> str:
@@ -370,12 +373,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     try:
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, os.environ)
         notes = passed_over(os.environ)
-        if not (options["check"] or options["schema"] or options["import"]):
+        if not any(options[option.name] for option in OPTIONS if option.group == INSTEAD):
             return run(options, notes)
         for note in notes:
             complain(note)
         if options["schema"]:
             announce([indented(mock_schema())])
+            return 0
+        if options["completions"]:
+            announce([COMPLETIONS[options["completions"]]()])
             return 0
         if options["import"]:
             return import_into(options)

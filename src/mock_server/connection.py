@@ -115,12 +115,14 @@ class Handler(Intake):
         self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
     ) -> Waiting[bool]:
         """Write what a client did not take at once of a repeated answer."""
-        self.server.core.journal.add(entry)
         self.sent = entry.sent = Sent()
+        self.server.core.journal.add(entry, started)
         self.is_busy = True
         ended = "fault"
+        step = repeat.step(data)
+        self.sent.kept.add(step)
         try:
-            yield from self.send_rest(repeat.step(data), taken)
+            yield from self.send_rest(step, taken)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
@@ -292,7 +294,7 @@ class Handler(Intake):
         make = functools.partial(told_and_steps, request, head, answered, exchange)
         takes_long = max(len(request.body), len(answered.response.body)) > LONG
         asked, steps = (yield from self.aside(make)) if takes_long else make()
-        entry = self.noted(number, asked, answered)
+        entry = self.noted(number, asked, answered, started)
         ended = "fault"
         try:
             yield from self.perform(steps)
@@ -320,7 +322,7 @@ class Handler(Intake):
         self.sent = Sent()
         number = str(next(self.server.core.numbers))
         asked = asked_of(request, head, given_up.answered)
-        entry = self.noted(number, asked, given_up.answered)
+        entry = self.noted(number, asked, given_up.answered, started)
         if entry:
             self.note_end(entry, str(given_up), started)
 
@@ -358,7 +360,9 @@ class Handler(Intake):
             repeat.keep_alive = head.keeps_alive and answered.keeps_alive
             repeats.keep(port, raw, generation, repeat)
 
-    def noted(self, number: str, asked: Optional[Asked], answered: Answered) -> Optional[Entry]:
+    def noted(
+        self, number: str, asked: Optional[Asked], answered: Answered, started: float
+    ) -> Optional[Entry]:
         """The entry of an answer that is about to be sent, which is in the journal; none of one
         that the journal says nothing of."""
         if not asked:
@@ -366,16 +370,17 @@ class Handler(Intake):
         entry = Entry(number, time.time(), asked, self.sent, self.count)
         if answered.response.delivery.gate and answered.response.frames is not None:
             entry.gate = self.gate
-        self.server.core.journal.add(entry)
+        self.server.core.journal.add(entry, started)
         return entry
 
     def perform(self, steps: Iterable[Step]) -> Waiting[None]:
         """Do the steps of a response: the only loop that writes."""
-        send, sent = self.connection.send, self.sent
+        send, sent, keep = self.connection.send, self.sent, self.sent.kept.add
         due = 0.0  # of the last pause, while nothing else has stopped the stream
         since_turn = 0  # writes without a pause
         for step in steps:
             if isinstance(step, Send):
+                keep(step)
                 try:
                     taken = send(step.data, DONT_WAIT)
                 except BlockingIOError:

@@ -4,39 +4,30 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Callable, Dict, Generator, List, Mapping, NamedTuple, Pattern, Tuple, Union
+from typing import Callable, Dict, Generator, Mapping, NamedTuple, Pattern, Tuple, Union
 
 from .admission import admit
 from .answered import Answered, control_refusal, control_response
+from .control_journal import JournalControl
 from .control_requests import BadValue, ControlRequest
 from .counters import Family, gauge
 from .deliveries import Plan
-from .entries import Entry
 from .errors import BadMock, Refused, nearest, shown
 from .gates import ASIDE, Work
 from .http import unquote
-from .inspector import INSPECTOR
+from .inspector import INSPECTOR, page_headers
 from .journal import EVERY_SESSION, Journal
 from .jsons import utf8
-from .limits import CONTROL_PREFIX, Json, __version__
+from .limits import CONTROL_PREFIX, __version__
 from .mocks.delivery import PLAN_KEYS
 from .mocks.sessions import Mocks
-from .operations import (
-    LOOKED_FOR,
-    Operations,
-    Unavailable,
-    read_conditions,
-    read_end,
-    read_gauge,
-    read_verify,
-    read_wait,
-)
+from .operations import Unavailable, read_gauge
 from .options import Settings
 from .plans import WIRE_PLANS
 from .prometheus import METRICS_TYPE
 from .routing import pattern_of
 from .rules.judge import rules_json
-from .values import Request, Response
+from .values import HttpResponse, Request
 
 # RFC 9110, 15.5: 404 for what is not there, 409 for what is there in another state.
 STATUS = {
@@ -47,19 +38,9 @@ STATUS = {
     "no_gate": 409,
     "no_single_value": 409,
 }
-# What the journal shows of requests is shown on the page: no other origin's script may run there.
-PAGE_HEADERS = (
-    ("Content-Type", "text/html; charset=utf-8"),
-    ("Cache-Control", "no-store"),
-    (
-        "Content-Security-Policy",
-        "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'",
-    ),
-)
-FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
 METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
 
-Reaction = Union[Response, Answered]
+Reaction = Union[HttpResponse, Answered]
 Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
 
 
@@ -84,15 +65,11 @@ class ControlRoute(NamedTuple):
         return self.template.partition(" ")[2]
 
 
-YES_AND_NO = ("0", "1", "false", "true")  # of a query
-
-
-class Control:
+class Control(JournalControl):
     """The control API under /__mock__/ (docs/control-api.md)."""
 
     def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
-        self.mocks = mocks
-        self.journal = journal
+        super().__init__(mocks, journal)
         self.settings = settings
 
     def answering(self, request: Request) -> Work[Answered]:
@@ -113,22 +90,18 @@ class Control:
             return control_refusal(Refused(400, str(error), code="bad_value"))
         except BadMock as error:
             return control_refusal(Refused(400, str(error), code="bad_mock"))
-        if isinstance(answer, Response):
+        if isinstance(answer, HttpResponse):
             return Answered(answer, control=True)
         return answer
 
-    def operations(self, asked: ControlRequest) -> Operations:
-        """What can be done with the session that is meant."""
-        return Operations(self.mocks, self.journal, asked.session)
-
     # --- what there is ---
 
-    def page(self, asked: ControlRequest) -> Response:
+    def page(self, asked: ControlRequest) -> HttpResponse:
         """The inspector."""
-        return Response(200, PAGE_HEADERS, utf8(INSPECTOR))
+        return HttpResponse(200, page_headers(), utf8(INSPECTOR))
 
-    def health(self, asked: ControlRequest) -> Response:
-        """Version, uptime, mocks, problems."""
+    def health(self, asked: ControlRequest) -> HttpResponse:
+        """Version, uptime, mocks, problems, and which run of the server it is."""
         return control_response(
             200,
             {
@@ -138,10 +111,11 @@ class Control:
                 "uptime": round(self.journal.uptime(), 3),
                 "mocks": len(self.mocks.session(asked.request.session).in_order()),
                 "load_errors": self.mocks.files.problems,
+                "instance": self.journal.instance,
             },
         )
 
-    def metrics(self, asked: ControlRequest) -> Response:
+    def metrics(self, asked: ControlRequest) -> HttpResponse:
         """Counts in Prometheus' text format, version 0.0.4."""
         sessions = "Sessions, the nameless one among them."
         families = (
@@ -152,9 +126,9 @@ class Control:
             gauge("mocks", "Mocks from files.", len(self.mocks.from_files)),
         )
         text = "".join(family.text() for family in families)
-        return Response(200, METRICS_HEADERS, utf8(text))
+        return HttpResponse(200, METRICS_HEADERS, utf8(text))
 
-    def wire_plans(self, asked: ControlRequest) -> Response:
+    def wire_plans(self, asked: ControlRequest) -> HttpResponse:
         """The named plans with what they change."""
         usual = Plan()
         found = {}
@@ -163,7 +137,7 @@ class Control:
             found[name] = {key: value for key, value in pairs if value != getattr(usual, key)}
         return control_response(200, found)
 
-    def rules(self, asked: ControlRequest) -> Response:
+    def rules(self, asked: ControlRequest) -> HttpResponse:
         """What each provider refuses, or one alone."""
         wanted, found = asked.query("provider", "session").get("provider"), rules_json()
         if not wanted.is_absent:
@@ -171,82 +145,13 @@ class Control:
             found = [rule for rule in found if rule["provider"] == name]
         return control_response(200, {"rules": found})
 
-    # --- the journal ---
-
-    def requests(self, asked: ControlRequest) -> Response:
-        """The journal."""
-        query = asked.query("unmatched", "limit", "mock", "session")
-        entries = self.operations(asked).entries()
-        # A query is text.
-        asked_for = query.get("unmatched").text("").lower() or "0"
-        if query.get("unmatched").replaced(asked_for).choice(YES_AND_NO) in ("1", "true"):
-            entries = [entry for entry in entries if entry.asked.unmatched]
-        mock = query.get("mock")
-        if not mock.is_absent:
-            entries = [entry for entry in entries if entry.asked.mock == mock.value]
-        limit = query.get("limit").whole(0, len(entries))
-        newest = entries[max(0, len(entries) - limit) :]
-        return control_response(200, {"requests": shown_entries(newest)})
-
-    def forget(self, asked: ControlRequest) -> Response:
-        """Empty the journal."""
-        return control_response(200, {"deleted": self.operations(asked).forget()})
-
-    def count(self, asked: ControlRequest) -> Response:
-        """How many requests match."""
-        body = asked.body("match", "ended")
-        wanted, ended = read_conditions(body), read_end(body.get("ended"))
-        return control_response(200, {"count": self.operations(asked).count(wanted, ended)})
-
-    def wait(self, asked: ControlRequest) -> Work[Response]:
-        """Requests that match, once there are enough."""
-        wait = read_wait(asked.body("match", "count", "ended", "timeout"))
-        operations = self.operations(asked)
-        waited = yield from operations.waiting(*wait)
-        if not waited.shortfall:
-            return control_response(200, {"requests": shown_entries(waited.entries)})
-        answer: Dict[str, Json] = {
-            "error": {"message": waited.shortfall, "code": "timeout"},
-            "matched": len(waited.entries),
-            "near_misses": [one.json() for one in waited.near],
-            "requests": shown_entries(operations.entries()[-20:]),
-        }
-        return control_response(408, answer)
-
-    def verify(self, asked: ControlRequest) -> Response:
-        """Whether all mocks were used and all requests answered by one, with what is left."""
-        wanted = read_verify(asked.body(*LOOKED_FOR))
-        left = self.operations(asked).leftovers(**wanted)
-        answer: Dict[str, Json] = {
-            "unused": left.unused,
-            "unmatched": shown_entries(left.unmatched),
-            "invalid": shown_entries(left.invalid),
-        }
-        if not left.sentences:
-            return control_response(200, answer)
-        error = {"message": "; ".join(left.sentences), "code": "not_verified"}
-        return control_response(409, {"error": error, **answer})
-
-    def release(self, asked: ControlRequest) -> Response:
-        """Let events of a gated stream out."""
-        events = asked.body("events").get("events").whole(1, 1)
-        self.operations(asked).release(asked.params["id"], events)
-        return control_response(200, {"released": events})
-
-    def live(self, asked: ControlRequest) -> Answered:
-        """An event when a request comes and one when it has ended."""
-        feed = self.operations(asked).watch()
-        # Not compressed: curl and EventSource are to show each event when it happens.
-        response = Response(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
-        return Answered(response, feed=feed, control=True)
-
     # --- mocks ---
 
-    def mocks_loaded(self, asked: ControlRequest) -> Response:
+    def mocks_loaded(self, asked: ControlRequest) -> HttpResponse:
         """All mocks, in matching order."""
         return control_response(200, {"mocks": self.operations(asked).mocks_json()})
 
-    def add(self, asked: ControlRequest) -> Response:
+    def add(self, asked: ControlRequest) -> HttpResponse:
         """Add mocks."""
         value = asked.json()
         one_session(asked, "mocks are added to")
@@ -254,55 +159,83 @@ class Control:
         ids = [mock.id for mock in self.operations(asked).add(specs)]
         return control_response(201, {"ids": ids})
 
-    def remove_all(self, asked: ControlRequest) -> Response:
+    def remove_all(self, asked: ControlRequest) -> HttpResponse:
         """Remove all that were added at run time."""
         return control_response(200, {"deleted": self.operations(asked).remove_all()})
 
-    def remove(self, asked: ControlRequest) -> Response:
+    def remove(self, asked: ControlRequest) -> HttpResponse:
         """Remove one of them."""
         self.operations(asked).remove(asked.params["id"])
         return control_response(200, {"deleted": 1})
 
-    def set_metric(self, asked: ControlRequest) -> Response:
+    def set_metric(self, asked: ControlRequest) -> HttpResponse:
         """Set what the model server of a session tells of itself."""
         one_session(asked, "metrics belong to")
         given = read_gauge(asked.body("value", "labels", "port"), self.mocks.ports)
         name = self.operations(asked).set_metric(asked.params["name"], given)
         return control_response(200, {"name": name, "value": given.gauge.value})
 
-    def unset_metric(self, asked: ControlRequest) -> Response:
+    def unset_metric(self, asked: ControlRequest) -> HttpResponse:
         """Have it told as before it was set."""
         return control_response(
             200, {"deleted": self.operations(asked).unset_metric(asked.params["name"])}
         )
 
-    def reset(self, asked: ControlRequest) -> Response:
+    def reset(self, asked: ControlRequest) -> HttpResponse:
         """Forget what a session, or for `*` every one, has gathered."""
         self.operations(asked).reset()
         return control_response(200, {"reset": asked.session or None})
 
     ROUTES: Tuple[ControlRoute, ...] = (
         ControlRoute("GET /", page, "the inspector, a live view for people"),
-        ControlRoute("GET /health", health, "version, uptime, mocks, problems with mock files"),
+        ControlRoute(
+            "GET /health",
+            health,
+            "version, uptime, mocks, problems with mock files, `instance` of the server",
+        ),
         ControlRoute(
             "GET /requests",
-            requests,
-            "the journal, newest last; `?unmatched=1`, `?limit=N`, `?mock=NAME`",
+            JournalControl.requests,
+            "the journal, newest last; `?unmatched=1`, `?running=1`, `?limit=N`, `?mock=NAME`",
             is_long=True,
         ),
-        ControlRoute("DELETE /requests", forget, "empty the journal"),
+        ControlRoute("DELETE /requests", JournalControl.forget, "empty the journal"),
         ControlRoute(
-            "POST /requests/count", count, '`{"match", "ended"}` → `{"count"}`', is_long=True
+            "POST /requests/count",
+            JournalControl.count,
+            '`{"match", "ended"}` → `{"count"}`',
+            is_long=True,
         ),
         ControlRoute(
             "POST /requests/wait",
-            wait,
+            JournalControl.wait,
             '`{"match", "count", "ended", "timeout"}` → those requests, as soon as they are there; '
             "else 408 with what differed",
             is_long=True,
         ),
-        ControlRoute("POST /requests/{id}/release", release, '`{"events"}`: let gated events out'),
-        ControlRoute("GET /requests/live", live, "the journal as an event stream"),
+        ControlRoute(
+            "POST /requests/{id}/release",
+            JournalControl.release,
+            '`{"events"}`: let gated events out',
+        ),
+        ControlRoute(
+            "GET /requests/live",
+            JournalControl.live,
+            "the journal as an event stream: `request`, `ended`, `reset`",
+        ),
+        # Behind the paths that have a word there.
+        ControlRoute(
+            "GET /requests/{id}",
+            JournalControl.request,
+            "one request, with its `answer` and a `suggestion`",
+            is_long=True,
+        ),
+        ControlRoute(
+            "GET /sessions",
+            JournalControl.known_sessions,
+            "the sessions, with how many requests and mocks each has",
+            is_long=True,
+        ),
         ControlRoute(
             "GET /mocks",
             mocks_loaded,
@@ -316,7 +249,7 @@ class Control:
         ControlRoute("DELETE /mocks/{id}", remove, "remove one of them"),
         ControlRoute(
             "POST /verify",
-            verify,
+            JournalControl.verify,
             '`{"unused", "unmatched", "invalid"}` → 200, or 409 with the mocks that were never '
             "used and the requests that no mock answered",
             is_long=True,
@@ -349,11 +282,6 @@ def one_session(asked: ControlRequest, what: str) -> None:
         raise Refused(400, f"{what} one session, not to *", code="bad_session")
 
 
-def shown_entries(entries: List[Entry]) -> List[Json]:
-    """Entries as JSON."""
-    return [entry.json() for entry in entries]
-
-
 @functools.lru_cache(maxsize=None)
 def control_paths() -> Tuple[Tuple[Pattern[str], Mapping[str, ControlRoute]], ...]:
     """The paths below /__mock__, compiled when they are first needed; their routes by method."""
@@ -374,7 +302,8 @@ def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
         raise Refused(
             308,
             "the inspector is at /__mock__/",
-            headers=(("Location", CONTROL_PREFIX + "/"),),
+            # Relative, so that it stays below the prefix of a session, or of a gateway.
+            headers=(("Location", "__mock__/"),),
             code="moved",
         )
     for pattern, routes in control_paths():

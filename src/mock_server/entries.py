@@ -12,6 +12,7 @@ from .gates import Gate
 from .http import Head
 from .ids import timestamp
 from .jsons import copied
+from .kept import NOTHING_KEPT, Kept
 from .limits import JOURNAL_BODY, Difference, Json
 from .mocks.match import Condition
 from .recording.passages import Forwarded
@@ -145,9 +146,9 @@ class Asked:
 
 class Sent:
     """How far an answer has come: bytes of its body, framing included, events, whether its head has
-    begun to go out, and seconds for which the client took nothing."""
+    begun to go out, seconds for which the client took nothing, and what is kept of it."""
 
-    __slots__ = ("bytes", "events", "has_begun", "blocked", "blocked_since")
+    __slots__ = ("bytes", "events", "has_begun", "blocked", "blocked_since", "kept")
 
     def __init__(self, bytes: int = 0, events: int = 0, has_begun: bool = False) -> None:
         self.bytes = bytes
@@ -155,6 +156,7 @@ class Sent:
         self.has_begun = has_begun
         self.blocked = 0.0
         self.blocked_since: Optional[float] = None  # of the monotonic clock, while it is
+        self.kept: Kept = NOTHING_KEPT  # what went out, where the journal shows it
 
     def blocked_for(self, now: float) -> float:
         """The seconds for which the client took nothing, until now."""
@@ -247,6 +249,7 @@ class Entry:
             "events_sent": sent.events,
             "events_total": self.events_total,
             "blocked": round(sent.blocked_for(time.monotonic()), 6),
+            "gated": self.gate is not None and self.ended is None,
             "ended": self.ended,
         }
 

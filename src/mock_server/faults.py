@@ -10,7 +10,7 @@ from .marks import Breath, Frame, Mark, marked
 from .plans import BREATHS, Group, gzip_groups
 from .records import replace
 from .steps import Cut, Hang, Send, Step, Wait
-from .values import Response
+from .values import HttpResponse
 
 MOST_COUNTED = 10_000  # frames of a stream that is made before its middle is known; else the first
 
@@ -183,7 +183,7 @@ def half_of(steps: Iterable[Step]) -> Iterator[Step]:
 
 
 @a_fault("malformed", "content")
-def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) -> Response:
+def tearing(response: HttpResponse, fault: Fault, tear: Callable[[bytes], bytes]) -> HttpResponse:
     """Broken JSON: half of a whole body, or one event torn, which is fine but for its data.
 
     `tear` is how the stream's framing does that to a frame."""

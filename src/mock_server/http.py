@@ -8,7 +8,7 @@ from __future__ import annotations
 import binascii
 import functools
 import re
-from typing import Dict, FrozenSet, List, Mapping, Match, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Tuple
 
 from .errors import Refused, http_phrase, shown
 from .limits import HEAD_LIMIT, LINE_LIMIT, MOST_FIELDS, Headers
@@ -109,7 +109,7 @@ def masked_target(target: str) -> str:
     return unkeyed(target[:end]) + TARGET_PAIR.sub(masked_pair, target[end:])
 
 
-def masked_pair(match: "Match[str]") -> str:
+def masked_pair(match: "re.Match[str]") -> str:
     """One parameter of a target as it may be kept."""
     before, name, value = match.groups()
     plain = unquote(value.replace("+", " "))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import time
 from collections import deque
@@ -13,12 +14,14 @@ from .entries import Again, Ended, Entry, entry_of
 from .framings import OPENAI_SSE
 from .gates import ASIDE, Feed, Gate, Wanting, Work
 from .jsons import compact
+from .kept import NOTHING_KEPT, Kept
 from .limits import JOURNAL, JOURNAL_ROOM
 from .mocks.match import Condition
 from .mocks.patterns import WATCHDOG, TooLong
 from .recording.passages import Forwarded
 
 EVERY_SESSION = "*"
+ANSWERS_ROOM = 8 * 1024 * 1024  # bytes of memory that is kept of answers, of all it may take
 MOST_UNMADE = 10_000  # entries that are not made yet
 ALL_EVENTS = 10**9  # what a gate releases that is not to hold any more
 
@@ -88,6 +91,7 @@ class Journal:
     nothing but a look at each request that comes or ends."""
 
     def __init__(self, size: int = JOURNAL, room: int = JOURNAL_ROOM) -> None:
+        self.instance = os.urandom(8).hex()  # of this run of the server; another has another
         self.size = size
         self.room = room
         self.used = 0  # bytes of what is remembered
@@ -102,14 +106,18 @@ class Journal:
         self.started = time.monotonic()
         self.counters = Counters()
         self.repeated: List[Again] = []  # requests whose entries are not made yet
+        self.kept = 0  # bytes of what is kept of answers, which may be a part of the room
+        self.kept_room = min(ANSWERS_ROOM, room // 4)
         self.freed: Callable[[int], None] = lambda size: None  # is told of the memory of what went
 
     # --- what the server tells ---
 
-    def add(self, entry: Entry) -> None:
-        """Remember one request, unless it is a probe."""
+    def add(self, entry: Entry, since: float = 0.0) -> None:
+        """Remember one request, which came then by the monotonic clock, unless it is a probe."""
         if entry.asked.is_probe:
             return
+        if self.size:
+            entry.sent.kept = Kept(since, self.has_grown)
         with self.lock:
             if self.repeated:
                 self.make_entries()
@@ -167,15 +175,19 @@ class Journal:
         self.order.append(entry)
         self.used += entry.asked.size
         self.remembered += 1
+        entry.sent.kept.holders += 1
         if len(entries) > self.size:
             self.forget(entries.popleft())
-        if self.used > self.room or not self.order[0].is_remembered:
+        if self.used + self.kept > self.room or not self.order[0].is_remembered:
             self.trim()
 
     def trim(self) -> None:
         """Drop the oldest entries of all sessions while they take too much room."""
-        while self.order and (self.used > self.room or not self.order[0].is_remembered):
-            oldest = self.order.popleft()
+        while self.order:
+            oldest = self.order[0]
+            if oldest.is_remembered and self.used + self.kept <= self.room:
+                break
+            self.order.popleft()
             if oldest.is_remembered:
                 self.sessions[oldest.asked.session].popleft()
                 self.forget(oldest)
@@ -186,6 +198,11 @@ class Journal:
         entry.is_remembered = False
         self.used -= entry.asked.size
         self.remembered -= 1
+        kept = entry.sent.kept
+        kept.holders -= 1
+        if not (kept.holders or kept.is_lent):
+            self.kept -= kept.told
+            entry.sent.kept = NOTHING_KEPT
         # Seldom, so that it costs each request next to nothing.
         if len(self.order) > 2 * self.remembered + 1000:
             self.order = deque(other for other in self.order if other.is_remembered)
@@ -200,11 +217,50 @@ class Journal:
             return
         with self.lock:
             entry.ended = ended
+            kept = entry.sent.kept
+            if not kept.is_lent:
+                self.keep(kept)
             self.counters.end(entry, ended)
             if entry.gate:
                 self.gated.pop(entry.number, None)
             if self.waiters or self.feeds:
                 self.tell(entry)
+
+    def keep(self, kept: Kept) -> None:
+        """Count what is kept of an answer, for who holds the lock."""
+        if not kept.holders:  # its entry is forgotten
+            kept.drop()
+            return
+        weight = kept.weight
+        self.kept += weight - kept.told
+        kept.told = weight
+        if self.kept > self.kept_room:
+            self.drop_answers()
+        if self.used + self.kept > self.room:
+            self.trim()
+
+    def drop_answers(self) -> None:
+        """Drop the oldest answers, so many that it has not to be done again soon."""
+        for entry in self.order:
+            kept = entry.sent.kept
+            self.kept -= kept.told
+            if kept.told:
+                kept.drop()
+            if self.kept <= self.kept_room * 3 // 4:
+                break
+
+    def has_grown(self, kept: Kept) -> None:
+        """Count what is kept of an answer that is under way."""
+        with self.lock:
+            self.keep(kept)
+
+    def take_over(self, lent: List[Kept]) -> None:
+        """Count answers that were kept to be repeated, and are not any more."""
+        with self.lock:
+            self.make_entries()  # which may show some of them
+            for kept in lent:
+                kept.give()
+                self.keep(kept)
 
     def tell(self, entry: Entry) -> None:
         """Have those who wait look at an entry, and send it to those who watch."""
@@ -257,7 +313,21 @@ class Journal:
             self.freed(sum(entry.asked.size for entry in dropped))
             for entry in dropped:
                 self.forget(entry)
+            self.tell_reset(session)
         return len(dropped)
+
+    def tell_reset(self, session: str) -> None:
+        """Tell those who watch that requests of a session, or of all for `*`, are forgotten."""
+        frame = OPENAI_SSE.frame(compact({"session": session or None}), "reset")
+        for watched, feed in self.feeds:
+            if watched == session or EVERY_SESSION in (watched, session):
+                feed.put(frame)
+
+    def names(self) -> Set[str]:
+        """The sessions of which there are requests."""
+        with self.lock:
+            self.make_entries()
+            return set(self.sessions)
 
     def awaited(self) -> Set[str]:
         """The sessions of which somebody waits for requests, or may release a stream."""

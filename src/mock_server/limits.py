@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Tuple
 
-__version__ = "0.2.0"
+__version__ = "1.0.0"
 
 DEFAULT_PORT = 5001
 CONTROL_PREFIX = "/__mock__"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Dict, List, NamedTuple, Sequence, Set, Tuple
+from urllib.parse import quote
 
 from .control_requests import Given
 from .entries import ENDS, Ended, Entry
@@ -17,12 +18,14 @@ from .journal import EVERY_SESSION, Journal, Wanted
 from .jsons import parse_json, utf8
 from .limits import WAIT_SECONDS, Json
 from .mocks.match import Condition, conditions
-from .mocks.mock import Mock
+from .mocks.mock import ParsedMock
 from .mocks.near import LOOKED_AT
 from .mocks.sessions import Mocks, NoRoom, Session
 from .nearly import TOLD, Nearly, named, near_requests
 from .node import Node
+from .retold import answer_json
 from .state import Gauge
+from .suggestion import suggestion_for
 
 MOST_TOLD = 10  # of unused mocks, and of requests, in sentences
 
@@ -180,6 +183,7 @@ class Operations:
         self.mocks = mocks
         self.journal = journal
         self.session = session
+        self.is_verified = False  # by a test itself
 
     def sessions(self) -> List[Session]:
         """The sessions that are meant."""
@@ -190,7 +194,7 @@ class Operations:
 
     # --- mocks ---
 
-    def add(self, specs: Sequence[Json]) -> List[Mock]:
+    def add(self, specs: Sequence[Json]) -> List[ParsedMock]:
         """Add mocks in front of all others of one session; BadMock, and none is added, if one is
         wrong, NoRoom if they take too much memory."""
         return self.mocks.session(self.session).add(specs)
@@ -198,9 +202,9 @@ class Operations:
     def mocks_json(self) -> List[Json]:
         """All mocks in matching order, with how often they were used."""
         sessions = self.sessions()
-        found = [mock_json(session, mock) for session in sessions for mock in session.mocks]
+        found = [mock_json([session], mock) for session in sessions for mock in session.mocks]
         # Those from files come last: what is added answers before them.
-        return found + [mock_json(sessions[0], mock) for mock in self.mocks.from_files]
+        return found + [mock_json(sessions, mock) for mock in self.mocks.from_files]
 
     def remove(self, id: str) -> None:
         """Remove a mock that was added; Unavailable if there is none."""
@@ -222,6 +226,45 @@ class Operations:
     def entries(self) -> List[Entry]:
         """The requests, oldest first."""
         return self.journal.entries(self.session)
+
+    def request(self, number: str) -> Dict[str, Json]:
+        """A request with its answer, as far as that was sent, and a mock that would have matched
+        it; Unavailable if the journal has none with this id."""
+        entry = self.known(number)
+        answer = answer_json(entry)
+        suggestion = suggestion_for(entry.asked, answer)
+        return {**entry.json(), "answer": answer, "suggestion": suggestion}
+
+    def known(self, number: str) -> Entry:
+        """The request with this id, whatever its session; Unavailable if there is none."""
+        entry = self.journal.find(number)
+        if not entry:
+            raise Unavailable(
+                f"no request {shown(number)} in the journal; "
+                "X-Mock-Request-Id of its answer says which it was",
+                "unknown_request",
+            )
+        return entry
+
+    def sessions_json(self) -> List[Json]:
+        """What there is of this session, or of all of them for `*` and the nameless one."""
+        names = [self.session]
+        if self.session in ("", EVERY_SESSION):
+            names = sorted({*self.mocks.names(), *self.journal.names()})
+        return [self.session_json(name) for name in names]
+
+    def session_json(self, name: str) -> Dict[str, Json]:
+        """How much there is of a session."""
+        entries = self.journal.entries(name)
+        session = self.mocks.sessions.get(name)
+        return {
+            "name": name or None,
+            "url": f"/@{quote(name, safe='')}" if name else "",
+            "requests": len(entries),
+            "running": sum(entry.ended is None for entry in entries),
+            "unmatched": sum(entry.asked.unmatched for entry in entries),
+            "mocks": len(session.mocks) if session else 0,
+        }
 
     def count(self, wanted: Sequence[Condition], ended: Ended = None) -> int:
         """How many requests fulfil conditions and ended as asked."""
@@ -263,7 +306,8 @@ class Operations:
         more = len(idle) + len(missed) + len(unread) - len(sentences)
         if more:
             sentences.append(f"and {more} more")
-        return Leftovers([mock_json(*one) for one in idle], missed, unread, sentences)
+        unused_mocks = [mock_json([session], mock) for session, mock in idle]
+        return Leftovers(unused_mocks, missed, unread, sentences)
 
     def forget(self) -> int:
         """Empty the journal; how many requests there were."""
@@ -302,13 +346,7 @@ class Operations:
     def release(self, number: str, events: int = 1) -> None:
         """Let events of a gated stream out, whatever its session; `number` is its request's id.
         Unavailable if there is no such stream."""
-        entry = self.journal.find(number)
-        if not entry:
-            raise Unavailable(
-                f"no request {shown(number)} in the journal; "
-                "X-Mock-Request-Id of its answer says which it was",
-                "unknown_request",
-            )
+        entry = self.known(number)
         if not entry.gate:
             reason = 'has no gate; its mock needs "gate": true'
             raise Unavailable(f"request {number} {reason}", "no_gate")
@@ -326,12 +364,12 @@ class Operations:
             session.reset()
 
 
-def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
-    """What is shown of a mock, with how often a session has used it."""
+def mock_json(sessions: Sequence[Session], mock: ParsedMock) -> Dict[str, Json]:
+    """What is shown of a mock, with how often sessions have used it."""
     return {
         "id": mock.id,
         "name": mock.name,
-        "uses": session.count_of(mock),
+        "uses": sum(session.count_of(mock) for session in sessions),
         "source": parse_json(utf8(mock.canonical)),
     }
 
@@ -352,7 +390,7 @@ def invalid_sentence(entry: Entry) -> str:
     return told
 
 
-def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
+def unused_sentence(mock: ParsedMock, entries: Sequence[Entry]) -> str:
     """That a mock was never used, and why: a request that it matches was refused, or what differs
     of the request that came nearest to it."""
     place = f" ({mock.id})"

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Callable, Iterable, List, NamedTuple, Tuple, Union
+from typing import Any, Callable, Iterable, List, NamedTuple, Sequence, Tuple, Union
 from urllib.parse import urlsplit
 
 from .credential_pairs import checked_credential, separated_credentials
 from .errors import MISSING, WrongValue, shown
-from .limits import DIALECTS, RECORD_NAMES
+from .limits import CREDENTIAL_NAMES, DIALECTS, RECORD_NAMES
 from .node import Written
 
 HOST_NAME = re.compile(
@@ -21,6 +21,7 @@ HOST_NAME = re.compile(
 )
 ALL = "all"  # rules of providers, those among them that are off unless asked for
 URL_TEXT = re.compile(r"[\x21-\x7e]+")
+SHELLS = ("bash", "zsh", "fish")
 FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -46,11 +47,13 @@ def separated(text: str) -> List[str]:
 class Kind(NamedTuple):
     """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
     gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
-    several values in one, as the environment has them."""
+    several values in one, as the environment has them; `words` are all that it takes, or what a
+    pair of NAME=VALUE has as its word."""
 
     parse: Callable[[str], Any]
     check: Callable[[OptionNode], Any]
     separate: Callable[[str], List[str]] = separated
+    words: Sequence[str] = ()
 
 
 def checked_path(node: OptionNode, what: str = "a file") -> str:
@@ -125,7 +128,15 @@ def whole(what: str, least: float, most: float) -> Kind:
 
 def word_of(words: str) -> Kind:
     """One of the words between the bars of `error|echo`."""
-    return Kind(str, lambda node: node.choice(words.split("|")))
+    listed = words.split("|")
+    return Kind(str, lambda node: node.choice(listed), words=listed)
+
+
+def checked_shell(node: OptionNode) -> str:
+    """A shell for which there are completions."""
+    if node.value not in SHELLS:
+        node.expected("bash, zsh or fish")
+    return str(node.value)
 
 
 def port_and_dialect(text: str) -> Tuple[int, str]:
@@ -186,13 +197,20 @@ FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
 PLACE = Kind(str, checked_place)
 NAME = Kind(str, checked_host_name)
-DIALECT = Kind(str, checked_dialect)
-STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
-RECORD = Kind(str, checked_record, lambda text: text.split())  # a URL has the path separator
+DIALECT = Kind(str, checked_dialect, words=DIALECTS)
+STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict, words=[ALL])
+# A URL has the path separator.
+RECORD = Kind(str, checked_record, lambda text: text.split(), words=RECORD_NAMES)
 FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
 PORT = Kind(int, checked_port)
-CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
+CREDENTIAL = Kind(
+    str,
+    checked_credential,
+    lambda text: separated_credentials(text, os.pathsep),
+    words=CREDENTIAL_NAMES,
+)
+SHELL = Kind(str, checked_shell, words=SHELLS)
 SEED = whole("a whole number", float("-inf"), float("inf"))
 BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
 REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)

@@ -18,7 +18,7 @@ from .recording.scrubbing import Scrubber, own_secrets
 from .recording.upstreams import ANSWERED_HERE, OTHER_NAME, Upstream
 from .records import replace
 from .state import State
-from .values import Call, Failure, Response
+from .values import Call, Failure, HttpResponse
 from .writing import failed, own_failure
 
 UNKNOWN_METHOD = 405  # of a path that a provider has with another one
@@ -141,7 +141,7 @@ def without_answer(passage: Passage) -> Answered:
     call, forwarded = without_raw(passage.call), passage.forwarded
     note = f"forwarded to {forwarded.url}"
     return Answered(
-        Response(0, ()),
+        HttpResponse(0, ()),
         call,
         note=note,
         wire=passage.wire,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, Optional, Tuple
+from email.utils import formatdate
+from typing import Callable, Dict, Iterable, List, Optional, Tuple
 
 from .answered import Answered
 from .entries import Asked, Sent
+from .kept import SIZE_OF_A_WRITE, Kept, WrittenOut
 from .limits import JOINED, Headers
 from .memory import CameBefore
 from .mocks.mock import Uses
@@ -24,11 +26,43 @@ MARKED = DATE_MARK.encode() + BETWEEN + NUMBER_MARK.encode()
 PortAndBytes = Tuple[int, bytes]  # the port, and all bytes of the request
 
 
+class Lent(Kept):
+    """An answer that is kept to be repeated, and shown meanwhile; the journal counts it when it is
+    kept for that no longer."""
+
+    __slots__ = ("before", "after", "is_lent")
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        super().__init__()
+        self.drop()  # nothing is added to it
+        self.before, self.after = before, after
+        self.most = len(before) + len(after) + SIZE_OF_A_WRITE
+        self.is_lent = True
+
+    def give(self) -> None:
+        """Be kept by nobody else any more."""
+        self.is_lent = False
+
+    def drop(self) -> None:
+        """Keep none of it any longer."""
+        super().drop()
+        self.before = self.after = b""
+
+    def written(self, moment: float, number: str) -> WrittenOut:
+        """What was written at this moment in answer to the request with this id."""
+        if not self.most:
+            return WrittenOut(b"", b"", [])
+        date = formatdate(int(moment), usegmt=True).encode()
+        data = b"%b%b%b%b%b" % (self.before, date, BETWEEN, number.encode(), self.after)
+        head, end, body = data.partition(b"\r\n\r\n")
+        return WrittenOut(head + end, body, [])
+
+
 class Repeat:
     """The answer to the very same bytes: what goes before its date, and after its number; and what
     the journal says of it."""
 
-    __slots__ = ("before", "after", "asked", "sent", "ends", "head", "uses", "keep_alive")
+    __slots__ = ("before", "after", "asked", "sent", "ends", "head", "uses", "keep_alive", "kept")
 
     def __init__(
         self, before: bytes, after: bytes, step: Send, asked: Asked, answered: Answered
@@ -39,6 +73,7 @@ class Repeat:
         self.head = len(after) - (len(step.data) - step.head)  # bytes of the head that follow
         self.asked = asked
         self.sent = Sent(len(step.data) - step.head, len(step.ends), has_begun=True)
+        self.kept = self.sent.kept = Lent(before, after)
         self.uses: Optional[Uses] = answered.uses
         self.keep_alive = True
 
@@ -78,13 +113,18 @@ class Repeats:
     def __init__(self, room: int = REPEATS_ROOM) -> None:
         self.room = room
         self.seen = CameBefore()
+        # Is told of answers that are not kept any more, but may be shown.
+        self.forgot: Callable[[List[Kept]], None] = lambda kept: None
+        self.known: Dict[PortAndBytes, Repeat] = {}
         self.forget(0)
 
     def forget(self, generation: int) -> None:
         """Start over, with mocks of this generation."""
         self.generation = generation
         self.used = 0
-        self.known: Dict[PortAndBytes, Repeat] = {}
+        known, self.known = self.known, {}
+        if known:
+            self.forgot([repeat.kept for repeat in known.values()])
 
     def find(self, port: int, data: bytes, generation: int) -> Optional[Repeat]:
         """The answer to these bytes."""

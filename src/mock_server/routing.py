@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Dict, FrozenSet, List, Mapping, Match, Optional, Pattern, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Optional, Pattern, Tuple
 
 from .errors import Refused, shown
 from .formats.all import DEFAULT_SHAPE
@@ -93,7 +93,7 @@ class Route:
         """Its regular expression, compiled when it is first needed: most never are."""
         return re.compile(pattern_of(self.template))
 
-    def match(self, path: str) -> Optional[Match[str]]:
+    def match(self, path: str) -> Optional["re.Match[str]"]:
         """What its placeholders find in a path, if that is one of its own."""
         if path.startswith(self.start) and path.endswith(self.end):
             return self.pattern.fullmatch(path)

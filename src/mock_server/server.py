@@ -9,9 +9,10 @@ import threading
 import time
 from email.utils import formatdate
 from http.server import ThreadingHTTPServer
-from typing import Any, Iterable, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Iterable, List, Optional, Sequence, Set, Tuple, Union
 from urllib.parse import quote
 
+from .callers import brief
 from .connection import Handler
 from .core import Core
 from .errors import shown
@@ -31,7 +32,25 @@ from .options import Settings, read_keywords
 from .session_methods import SessionMethods
 
 
-class MockServer(SessionMethods, ThreadingHTTPServer):
+class Presented(type):
+    """A class whose help and completions are of what users use, not of what that is made of."""
+
+    def __dir__(cls) -> List[str]:
+        return PRESENTED
+
+
+# What is special about every object, what a session has, and what a server has beside that.
+PRESENTED = sorted(
+    {
+        *dir(object),
+        *(name for name in dir(SessionMethods) if name[0] != "_"),
+        *("__enter__", "__exit__", "url", "host", "port", "tls_cert", "session"),
+        *("start", "serve_forever", "close"),
+    }
+)
+
+
+class MockServer(SessionMethods, ThreadingHTTPServer, metaclass=Presented):
     """A mock LLM server on one port.
 
     `port` 0 takes a free one.  `data` names one or several data directories; without it there are
@@ -50,6 +69,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     stopping = False
     clock: Tuple[int, str, bytes] = (0, "", b"")  # a second, and its Date
 
+    @brief
     def __init__(
         self,
         port: int = 0,
@@ -100,6 +120,14 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
                 self.core.close()
             raise no_listening(host, port, error) from None
 
+    def __repr__(self) -> str:
+        if "port" not in vars(self):  # it could not listen
+            return "<MockServer>"
+        return f"<MockServer {self.url}{' (closed)' if self.stopping else ''}>"
+
+    def __dir__(self) -> List[str]:
+        return PRESENTED
+
     @property
     def url(self) -> str:
         """`http://host:port`, or `https://…`, without a slash at its end."""
@@ -112,6 +140,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         """The certificate as PEM, for clients to trust; empty without TLS."""
         return self.core.tls_cert
 
+    @brief
     def session(self, name: str) -> "SessionView":
         """A session: its own address, mocks and journal.  ValueError for a name that is none."""
         if not good_session(name):
@@ -134,6 +163,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.server_name = str(self.server_address[0])
         self.server_port = int(self.server_address[1])
 
+    @brief
     def start(self) -> "MockServer":
         """Serve in the background.  RuntimeError for a server that is closed, or one more port of
         servers that all are."""
@@ -270,3 +300,7 @@ class SessionView(SessionMethods):
         if not self.name:
             return self.server.url
         return f"{self.server.url}/@{quote(self.name, safe='')}"
+
+    def __repr__(self) -> str:
+        closed = " (closed)" if self.server.stopping else ""
+        return f"<SessionView {self.url}{closed}>"

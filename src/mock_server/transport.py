@@ -29,10 +29,10 @@ from .plans import (
 )
 from .records import replace
 from .steps import Exchange, Send, Step, Wait
-from .values import Response
+from .values import HttpResponse
 
 
-def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+def answer_steps(response: HttpResponse, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket, faults included."""
     intact = intact_steps(response, exchange)
     fault = response.delivery.fault
@@ -47,7 +47,7 @@ def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     return joined(broken(fault, "steps", intact, ending))
 
 
-def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+def intact_steps(response: HttpResponse, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket if nothing goes wrong there."""
     answer: Iterable[Step]
     if response.frames is None or response.status in NO_BODY:
@@ -64,7 +64,7 @@ def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
 # --- codings ---
 
 
-def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
+def coding_of(response: HttpResponse, accept: Optional[str]) -> Optional[str]:
     """How a response is coded: one of the codings of an Exchange.
 
     `accept` is the client's Accept-Encoding.  None if it takes neither gzip nor identity."""
@@ -84,13 +84,13 @@ def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
     return coding
 
 
-def negotiates(response: Response) -> bool:
+def negotiates(response: HttpResponse) -> bool:
     """Whether the client's Accept-Encoding is asked."""
     delivery = response.delivery
     return delivery.gzip == "auto" and (response.may_gzip or bool(delivery.plan.gzip))
 
 
-def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
+def coding_headers(response: HttpResponse, coding: str, says_gzip: bool) -> Headers:
     """What the head says of the coding; one that `says_gzip` may lie."""
     headers: Headers = ()
     # Another Accept-Encoding might have got other bytes (RFC 9110, 12.5.5).
@@ -113,7 +113,7 @@ def chunked_headers(plan: Plan) -> Headers:
 
 
 def complete_head(
-    response: Response, exchange: Exchange, headers: Headers, keep_alive: bool
+    response: HttpResponse, exchange: Exchange, headers: Headers, keep_alive: bool
 ) -> bytes:
     """The head of a response; `headers` are those that are only true of this one."""
     if not keep_alive or response.delivery.plan.close:
@@ -132,7 +132,7 @@ def complete_head(
 # --- whole answers ---
 
 
-def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+def whole_steps(response: HttpResponse, exchange: Exchange) -> Iterable[Step]:
     """A response without a stream, as one write unless its plan cuts it."""
     body, says_gzip = whole_body(response, exchange.coding)
     plan = response.delivery.plan
@@ -156,13 +156,13 @@ def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     )
 
 
-def goes_chunked(response: Response, exchange: Exchange) -> bool:
+def goes_chunked(response: HttpResponse, exchange: Exchange) -> bool:
     """Whether a whole body is sent in chunks."""
     # Where there can be none it is sent as it always is (RFC 9112, 6.1).
     return response.delivery.plan.chunked and exchange.minor > 0 and response.status not in NO_BODY
 
 
-def may_break_inside(fault: Fault, response: Response, exchange: Exchange) -> bool:
+def may_break_inside(fault: Fault, response: HttpResponse, exchange: Exchange) -> bool:
     """Whether a fault has a place inside a whole answer: one in a single write has none."""
     if fault.after is None or fault.after.pieces or exchange.head_only:
         return False
@@ -181,7 +181,7 @@ def body_steps(pieces: Iterable[Frame], plan: Plan, chunked: bool) -> Iterator[S
         yield Send(chunk(b"", plan), last=True, alone=alone)
 
 
-def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
+def whole_body(response: HttpResponse, coding: str) -> Tuple[bytes, bool]:
     """The body of a whole answer as it is sent, and whether its head calls it gzip."""
     body, mode = response.body, response.delivery.plan.gzip
     if response.status in NO_BODY:
@@ -201,7 +201,9 @@ def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
 # --- streams ---
 
 
-def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]) -> Iterator[Step]:
+def stream_steps(
+    response: HttpResponse, exchange: Exchange, frames: Iterable[Frame]
+) -> Iterator[Step]:
     """The head of a streamed response, then its events as its pace and its plan will have them."""
     delivery = response.delivery
     says_gzip = exchange.coding != "identity" or breaks(delivery.fault, "coding")
@@ -228,7 +230,7 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
 
 
 def planned_chunks(
-    response: Response, coding: str, frames: Iterable[Frame], chunked: bool
+    response: HttpResponse, coding: str, frames: Iterable[Frame], chunked: bool
 ) -> Iterator[Step]:
     """The events of a stream as gate, fault, plan, pace and coding will have them."""
     delivery = response.delivery

@@ -11,15 +11,16 @@ from .jsons import compact, utf8
 from .limits import Headers
 from .mocks.near import ALIKE, NearMiss, likeness
 from .routing import allow
-from .values import Request, Response
+from .values import HttpResponse, Request
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
-
-
-def health() -> Response:
-    """What the root says."""
-    return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
+# What is answered without any mock: to who looks whether somebody is there, and to a browser that
+# wants an icon of each page that it shows.
+OWN_PATHS = {
+    "/": HttpResponse(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH))),
+    "/favicon.ico": HttpResponse(204, (), may_gzip=False),
+}
 
 
 def is_alike(miss: NearMiss) -> bool:
@@ -37,7 +38,7 @@ def with_more(refused: Refused, near: Sequence[NearMiss], hint: str) -> Refused:
     return Refused(refused.status, message, code=refused.code, headers=refused.headers)
 
 
-def options_response(request: Request) -> Response:
+def options_response(request: Request) -> HttpResponse:
     """What may be done with a path; to a browser's preflight, that it may."""
     allowed = allow(request.path) or ", ".join(METHODS)
     headers: Headers = (("Allow", allowed),)
@@ -48,4 +49,4 @@ def options_response(request: Request) -> Response:
             ("Access-Control-Allow-Headers", wanted),
             ("Access-Control-Max-Age", "86400"),  # a day
         )
-    return Response(204, headers, may_gzip=False)
+    return HttpResponse(204, headers, may_gzip=False)

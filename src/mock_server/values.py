@@ -397,7 +397,7 @@ class Limit:
 
 
 @record
-class Response:
+class HttpResponse:
     """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a
     Hold where the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked.
 

@@ -25,7 +25,7 @@ from .mocks.stream_texts import TEXT_CUTS, TEXT_FRAMINGS, values_of
 from .outcomes import Broken, Original, Outcome, Raw, Recorded
 from .plans import comment, relined, relined_event, relines
 from .records import replace
-from .values import Call, Embedding, Failure, Reply, Response, Text, Usage
+from .values import Call, Embedding, Failure, HttpResponse, Reply, Text, Usage
 
 AHEAD = 128 * 1024  # bytes of a stream that are made before it begins
 LONGEST_READ = 1024 * 1024  # bytes of an event that are read between two others' turns
@@ -59,16 +59,16 @@ def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
 
 def respond(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
-) -> Response:
+) -> HttpResponse:
     """An outcome in the provider's bytes, its content broken if that is what its fault does."""
     intact = written(wire, call, outcome, status, delivery)
-    response: Response = broken(delivery.fault, "content", intact, wire.framing(call).tear)
+    response: HttpResponse = broken(delivery.fault, "content", intact, wire.framing(call).tear)
     return response
 
 
 def written(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
-) -> Response:
+) -> HttpResponse:
     """An outcome in the provider's bytes."""
     outcome, status = settled(wire, call, outcome, status)
     if isinstance(outcome, Failure):
@@ -91,7 +91,7 @@ def written(
             usual = (("Content-Type", "text/plain"),)
         headers = laid_over(usual, delivery.headers)
         may_gzip = not is_packed(content_type_in(headers))
-        return Response(status, headers, outcome.body, may_gzip=may_gzip, delivery=delivery)
+        return HttpResponse(status, headers, outcome.body, may_gzip=may_gzip, delivery=delivery)
     if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
@@ -143,7 +143,7 @@ def is_filtered_answer(wire: WireFormat, failure: Failure) -> bool:
 
 def recorded_whole(
     wire: WireFormat, call: Call, recorded: Recorded, status: int, delivery: Delivery
-) -> Response:
+) -> HttpResponse:
     """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
     file."""
     if recorded.whole:
@@ -163,7 +163,7 @@ def recorded_whole(
 
 def replayed(
     original: Original, frames: Optional[Iterable[Frame]], delivery: Delivery, may_gzip: bool
-) -> Response:
+) -> HttpResponse:
     """An answer with its own head, over which the mock's own headers go."""
     headers = laid_over(original.headers, delivery.headers)
     # They go before the server's own, as those of a mock do.
@@ -171,7 +171,7 @@ def replayed(
     if original.is_coded:  # a request may bring along how it wants its answer to travel
         plan = replace(delivery.plan, gzip="")
         delivery = replace(delivery, gzip="never", plan=plan)
-    return Response(
+    return HttpResponse(
         original.status,
         headers,
         original.body,
@@ -187,7 +187,7 @@ def streamed(
     outcome: Union[Reply, Recorded, Broken],
     status: int,
     delivery: Delivery,
-) -> Response:
+) -> HttpResponse:
     """A stream with the provider's headers."""
     framing, stream_type = wire.framing(call), wire.stream_type
     content = outcome.content if isinstance(outcome, Broken) else outcome
@@ -208,7 +208,7 @@ def streamed(
         frames = framing.stream(events_of_outcome(wire, call, outcome, content))
     if isinstance(framing, SSE):
         frames = relined(frames, delivery.plan)
-    return Response(
+    return HttpResponse(
         status,
         laid_over(headers, delivery.headers),
         frames=frames,
@@ -225,7 +225,7 @@ def replayed_stream(
     outcome: Union[Reply, Recorded, Broken],
     original: Original,
     delivery: Delivery,
-) -> Response:
+) -> HttpResponse:
     """The stream of a transcript, in its own pieces."""
     framing, frames = wire.framing(call), original.frames
     if frames is None:
@@ -338,11 +338,11 @@ def whole_response(
     status: int,
     delivery: Delivery,
     twin: Optional[bytes] = None,
-) -> Response:
+) -> HttpResponse:
     """A whole body of this type with the provider's headers."""
     headers = laid_over((("Content-Type", kind), *headers), delivery.headers)
     may_gzip = not is_packed(kind)
-    return Response(status, headers, body, twin=twin, may_gzip=may_gzip, delivery=delivery)
+    return HttpResponse(status, headers, body, twin=twin, may_gzip=may_gzip, delivery=delivery)
 
 
 def failed(
@@ -351,12 +351,12 @@ def failed(
     failure: Failure,
     delivery: Delivery,
     more: Mapping[str, Json] = NOTHING_MORE,
-) -> Response:
+) -> HttpResponse:
     """An error in the provider's shape, with `more` members beside its own."""
     body, headers = wire.failed(call, failure, more)
     headers = (*headers, *wire.headers(call, False, failure.status))
     status = failure.sent_as or failure.status
-    return Response(status, laid_over(headers, delivery.headers), body, delivery=delivery)
+    return HttpResponse(status, laid_over(headers, delivery.headers), body, delivery=delivery)
 
 
 def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> Headers:

@@ -35,6 +35,7 @@ from ..values import (
     ToolCall,
     Usage,
 )
+from .functions import Function
 from .stream_texts import is_json, values_of
 from .templates import Filling
 from .text_matchers import Groups
@@ -250,6 +251,7 @@ class Answer:
     failure: Optional[Failure] = None  # what breaks its stream off
     after: Optional[After] = None  # where
     probability: float = 1.0  # of an error, that it is the answer at all
+    function: Optional[Function] = None  # that makes the answer, of which nothing else is known
 
     @property
     def custom_calls(self) -> Tuple[str, ...]:
@@ -266,7 +268,7 @@ class Answer:
             return self.form.lacks(wire, call)
         if isinstance(self.form, Recorded):
             return self.lacks_recording(self.form, wire, call)
-        if isinstance(self.form, Usual):
+        if isinstance(self.form, Usual) and not self.function:
             return self.lacks_content(wire, call)
         return None
 

@@ -13,7 +13,7 @@ from ..limits import Json
 from ..records import found_once
 from .explosive import may_explode
 from .match import Condition, lacking
-from .mock import Mock
+from .mock import ParsedMock
 from .reach import Way, asked, placed, ways_of
 from .text_matchers import TextMatcher
 
@@ -24,12 +24,12 @@ LONGEST_TRIED = 1000  # characters of a text, and of a pattern that is tried on 
 Signature = Tuple[str, str]  # a key and what is expected of it, as JSON
 
 
-def doubts_about(mocks: Sequence[Mock]) -> List[str]:
+def doubts_about(mocks: Sequence[ParsedMock]) -> List[str]:
     """What may not be meant."""
     return [*slow_expressions(mocks), *equal_names(mocks), *never_reached(mocks)]
 
 
-def slow_expressions(mocks: Iterable[Mock]) -> List[str]:
+def slow_expressions(mocks: Iterable[ParsedMock]) -> List[str]:
     """Regular expressions that explode."""
     return [
         f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
@@ -41,7 +41,7 @@ def slow_expressions(mocks: Iterable[Mock]) -> List[str]:
     ]
 
 
-def refused_first(mocks: Iterable[Mock]) -> List[str]:
+def refused_first(mocks: Iterable[ParsedMock]) -> List[str]:
     """Mocks that never answer where what breaks a rule is refused."""
     return [
         f"{mock.place}: never answers under --strict, which refuses all that breaks a rule first; "
@@ -52,7 +52,7 @@ def refused_first(mocks: Iterable[Mock]) -> List[str]:
     ]
 
 
-def equal_names(mocks: Iterable[Mock]) -> List[str]:
+def equal_names(mocks: Iterable[ParsedMock]) -> List[str]:
     """Mocks that were given the same name."""
     places: Dict[str, List[str]] = {}
     for mock in mocks:
@@ -69,7 +69,7 @@ def equal_names(mocks: Iterable[Mock]) -> List[str]:
 # --- mocks that never answer, because another one always does ---
 
 
-def never_reached(mocks: Iterable[Mock]) -> List[str]:
+def never_reached(mocks: Iterable[ParsedMock]) -> List[str]:
     """Mocks before which another one answers every time."""
     covers = Covers()
     lines = []
@@ -100,7 +100,7 @@ class Requirement:
 class Coverage:
     """Which calls a mock answers: in which ways they come, and what else it asks for."""
 
-    def __init__(self, mock: Mock) -> None:
+    def __init__(self, mock: ParsedMock) -> None:
         self.mock = mock
         self.others = [Requirement(one) for one in mock.conditions if one.key not in WAY_KEYS]
         self.by_key = {one.condition.key: one for one in self.others}
@@ -157,7 +157,7 @@ class Covers:
             filed = [self.filed.setdefault(one.signature, []) for one in exact]
             min(filed, key=len).append(coverage)
 
-    def covering(self, coverage: Coverage) -> Optional[Mock]:
+    def covering(self, coverage: Coverage) -> Optional[ParsedMock]:
         """The first found that covers a mock."""
         filed = [self.filed.get(one.signature, []) for one in coverage.others]
         for one in itertools.chain(self.loose[:MOST_LOOSE], *filed):

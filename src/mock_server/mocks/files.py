@@ -13,7 +13,7 @@ from ..errors import BadMock
 from ..limits import QUIET_SECONDS, Json
 from .index import Index
 from .library import FromFile, Library, Seen, reader
-from .mock import Mock, parse_mock
+from .mock import ParsedMock, parse_mock
 from .recordings import MockNode, ReadFile
 
 LOOK_SHARE = 10  # looking for changes may take a tenth of the time
@@ -67,7 +67,7 @@ class MockFiles:
             roots = self.real_directories()
             libraries = [Library(root, self.known.get(root)) for root in roots]
             self.roots = roots
-            loaded: List[Mock] = []
+            loaded: List[ParsedMock] = []
             problems: List[str] = []
             self.counts = []
             for library in libraries:
@@ -91,7 +91,7 @@ class MockFiles:
                 self.retry_at = time.monotonic() + LACK_SECONDS
         return problems
 
-    def parsed(self, placed: Mapping[str, Json]) -> Tuple[List[Mock], List[Library]]:
+    def parsed(self, placed: Mapping[str, Json]) -> Tuple[List[ParsedMock], List[Library]]:
         """Mocks of JSON, by place, and the libraries that their files were read from; BadMock if
         one is wrong."""
         libraries = self.libraries()

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Set, Tuple
 from ..values import Call
 from .expressions import Piece, folded
 from .match import Condition
-from .mock import Mock
+from .mock import ParsedMock
 
 WIDTH = 6  # letters of a text by which a mock is filed; fewer are in too many texts
 
@@ -22,7 +22,7 @@ FEW_MOCKS = 4  # are all tried in the time that the shelves take
 # By these is filed what asks for nothing else.
 FEW_VALUES = ("provider", "operation", "api", "method")
 
-Filed = Tuple[int, Mock]  # with its place in the matching order
+Filed = Tuple[int, ParsedMock]  # with its place in the matching order
 
 
 class Shelf:
@@ -40,7 +40,7 @@ class Shelf:
         self.entries.setdefault(letters, []).append(entry)
         self.size += 1
 
-    def take(self, letters: str, gone: Set[Mock]) -> None:
+    def take(self, letters: str, gone: Set[ParsedMock]) -> None:
         """Take mocks away that are filed under the same letters."""
         left = [entry for entry in self.entries[letters] if entry[1] not in gone]
         self.size -= len(self.entries[letters]) - len(left)
@@ -75,10 +75,10 @@ class Shelves:
 
     def __init__(self) -> None:
         self.shelves: Dict[Tuple[str, int, bool], Shelf] = {}
-        self.places: Dict[Mock, Tuple[Shelf, str]] = {}
+        self.places: Dict[ParsedMock, Tuple[Shelf, str]] = {}
         self.elsewhere = Shelf(lambda call: "", 0, False)  # what has no such condition
 
-    def put(self, order: int, mock: Mock) -> None:
+    def put(self, order: int, mock: ParsedMock) -> None:
         """File a mock by its rarest piece."""
         best, fewest = (self.elsewhere, ""), len(self.places)
         for shelf, letters in self.choices(mock):
@@ -91,13 +91,13 @@ class Shelves:
         shelf.put(letters, (order, mock))
         self.places[mock] = best
 
-    def take(self, gone: Set[Mock]) -> None:
+    def take(self, gone: Set[ParsedMock]) -> None:
         """Take mocks away; thousands may lie in one place, which is looked through once."""
         places = {self.places.pop(mock) for mock in gone}
         for shelf, letters in places:
             shelf.take(letters, gone)
 
-    def choices(self, mock: Mock) -> Iterator[Tuple[Shelf, str]]:
+    def choices(self, mock: ParsedMock) -> Iterator[Tuple[Shelf, str]]:
         """Where a mock may be filed; whole texts first, as they are looked up at once."""
         needed = [(condition, piece) for condition in mock.conditions for piece in condition.pieces]
         telling = [one for one in needed if one[0].key not in FEW_VALUES]
@@ -137,20 +137,20 @@ class Index:
     One that is changed is another one, which shares its shelves: a test may add thousands, one
     by one."""
 
-    def __init__(self, mocks: Iterable[Mock] = ()) -> None:
+    def __init__(self, mocks: Iterable[ParsedMock] = ()) -> None:
         self.mocks = tuple(mocks)
         self.first = 0  # the place of the first in the matching order
         self.shelves = Shelves()
         for order, mock in enumerate(self.mocks):
             self.shelves.put(order, mock)
 
-    def changed(self, mocks: Tuple[Mock, ...], first: int) -> Index:
+    def changed(self, mocks: Tuple[ParsedMock, ...], first: int) -> Index:
         """The index of what is on the shelves by now."""
         index = Index()
         index.mocks, index.first, index.shelves = mocks, first, self.shelves
         return index
 
-    def preceded(self, mocks: Iterable[Mock]) -> Index:
+    def preceded(self, mocks: Iterable[ParsedMock]) -> Index:
         """The same with other mocks before them."""
         added = tuple(mocks)
         first = self.first - len(added)
@@ -158,13 +158,13 @@ class Index:
             self.shelves.put(order, mock)
         return self.changed((*added, *self.mocks), first)
 
-    def without(self, gone: Set[Mock]) -> Index:
+    def without(self, gone: Set[ParsedMock]) -> Index:
         """The same without some mocks."""
         self.shelves.take(gone)
         left = tuple(itertools.filterfalse(gone.__contains__, self.mocks))
         return self.changed(left, self.first)
 
-    def candidates(self, call: Call) -> List[Mock]:
+    def candidates(self, call: Call) -> List[ParsedMock]:
         """The mocks that may match, in order."""
         if len(self.mocks) <= FEW_MOCKS:
             return list(self.mocks)

@@ -333,6 +333,7 @@ def mock_schema() -> Json:
     mock = {**object_of(MOCK_ROWS), "anyOf": either_of_two}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:mock-llm-provider:mock",
         "title": "Mocks of mock_server.py",
         "description": "A mock, or an array of them; the first that matches answers.",
         **either(list_of(defined_as("mock")), defined_as("mock")),

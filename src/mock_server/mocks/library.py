@@ -12,7 +12,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple
 from ..errors import BadMock, shown
 from ..jsons import TwiceError, parse_json
 from ..limits import Json
-from .mock import Mock, parse_mock
+from .mock import ParsedMock, parse_mock
 from .problems import problems_of
 from .recordings import MockNode, ReadFile, Unreadable
 
@@ -155,7 +155,9 @@ class FromFile:
 
     __slots__ = ("mocks", "seen", "paths")
 
-    def __init__(self, mocks: List[Mock], seen: Dict[str, Seen], paths: Dict[str, str]) -> None:
+    def __init__(
+        self, mocks: List[ParsedMock], seen: Dict[str, Seen], paths: Dict[str, str]
+    ) -> None:
         self.mocks, self.seen, self.paths = mocks, seen, paths
 
     def is_current(self, root: str, folders: Dict[str, str]) -> bool:
@@ -242,9 +244,9 @@ class Library:
         entered.add(real)
         return True
 
-    def load(self) -> Tuple[List[Mock], List[str]]:
+    def load(self) -> Tuple[List[ParsedMock], List[str]]:
         """All mocks, and what is wrong with those that can't be used."""
-        mocks: List[Mock] = []
+        mocks: List[ParsedMock] = []
         problems: List[str] = []
         try:
             names = self.files()
@@ -267,7 +269,7 @@ class Library:
 
     def read_mocks(self, name: str) -> Tuple[FromFile, List[str]]:
         """The mocks in a file, and what is wrong with those that can't be used."""
-        mocks: List[Mock] = []
+        mocks: List[ParsedMock] = []
         problems: List[str] = []
         before, self.seen, self.paths = self.seen, {}, {}
         try:

@@ -76,7 +76,7 @@ class Found:
     groups of regular expressions found, the wire format in which it is written, and the call as it
     is judged by that."""
 
-    mock: Mock
+    mock: ParsedMock
     answer: Answer
     used: int
     uses: Uses
@@ -85,10 +85,11 @@ class Found:
     call: Call
     limit: Optional[Limit] = None
     is_refusal: bool = False  # because the call breaks a rule of its provider; that is no use
+    problem: str = ""  # of the function that was to answer
 
 
 @record
-class Mock:
+class ParsedMock:
     """Which calls it answers and with what.  `place` is file and position, `canonical` its JSON
     with sorted keys.  How often it was used is each session's own to know."""
 
@@ -124,7 +125,7 @@ class Mock:
             return False
         if "{{" in self.canonical and "header." in self.canonical:
             return False
-        if self.answers[0].probability < 1:
+        if self.answers[0].probability < 1 or self.answers[0].function:
             return False
         delivery = self.answers[0].delivery
         has_jitter = bool(delivery.pace and delivery.pace.jitter)
@@ -222,15 +223,12 @@ class Mock:
         return Found(self, answer, used, uses, groups, wire, call, limit)
 
 
-def parse_mock(node: MockNode) -> Mock:
+def parse_mock(node: MockNode) -> ParsedMock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
     spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS), ELSEWHERE_IN_A_MOCK).value)
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
-    name = node.get("name").text(node.source)
-    if spec.get("name") == "":
-        node.get("name").fail("is empty, and so would tell nothing in the log and the journal")
     responses = [node.get("response")]
     if "responses" in spec:
         responses = node.get("responses").items()
@@ -240,6 +238,8 @@ def parse_mock(node: MockNode) -> Mock:
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
     answers = tuple(parse_answer(response, groups) for response in responses)
+    if any(answer.function for answer in answers):
+        spec = without_functions(spec, answers)
     dialect = ""
     if "dialect" in spec:
         dialect = node.get("dialect").choice(DIALECTS)
@@ -248,18 +248,46 @@ def parse_mock(node: MockNode) -> Mock:
         strict = bool(node.get("strict").a("a boolean"))
     check_reach(node, asked, responses, answers)
     check_strictness(node, asked)
-    return Mock(
-        name,
+    return ParsedMock(
+        parse_name(node.get("name"), answers),
         node.source,
         asked,
         answers,
         parse_cycle(node.get("cycle"), responses, times),
         times,
-        sorted_compact(spec),
+        canonical_json(node, spec),
         parse_limit(node.get("limit")),
         dialect,
         strict,
     )
+
+
+def parse_name(node: Node, answers: Sequence[Answer]) -> str:
+    """What the log and the journal call a mock: if it says nothing, its function, or its place."""
+    if node.value == "":
+        node.fail("is empty, and so would tell nothing in the log and the journal")
+    usual = node.source
+    if len(answers) == 1 and answers[0].function:
+        usual = answers[0].function.told
+    name: str = node.text(usual)
+    return name
+
+
+def without_functions(spec: Dict[str, Json], answers: Sequence[Answer]) -> Dict[str, Json]:
+    """A mock's JSON, which has functions by what is told of them."""
+    told = [one.function.told if one.function else None for one in answers]
+    if "response" in spec:
+        return {**spec, "response": told[0]}
+    responses = [name or one for name, one in zip(told, spec["responses"])]
+    return {**spec, "responses": responses}
+
+
+def canonical_json(node: Node, spec: Dict[str, Json]) -> str:
+    """A mock's JSON with sorted keys; BadMock for what a Python program may put in and is none."""
+    try:
+        return sorted_compact(spec)
+    except (TypeError, ValueError, RecursionError) as error:
+        node.fail(f"holds what is no JSON: {error}")
 
 
 def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:

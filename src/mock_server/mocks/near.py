@@ -17,7 +17,7 @@ from ..secrets import unsecret
 from ..values import Call
 from .differences import explained, parting_of
 from .match import MATCH_KEYS
-from .mock import Mock
+from .mock import ParsedMock
 from .reach import homes
 from .silence import ELSEWHERE
 
@@ -38,7 +38,7 @@ KEY_ORDER = {key: place for place, key in enumerate(MATCH_KEYS)}
 class NearMiss:
     """A mock that nearly matched, and everything that keeps it from it."""
 
-    mock: Mock
+    mock: ParsedMock
     differences: Tuple[Difference, ...]
 
     @property
@@ -117,7 +117,7 @@ def bounded(value: Json) -> Json:
     return None if value is MISSING else value
 
 
-def looked_at(mocks: Sequence[Mock], likely: Iterable[Mock]) -> List[Mock]:
+def looked_at(mocks: Sequence[ParsedMock], likely: Iterable[ParsedMock]) -> List[ParsedMock]:
     """The mocks to look at, in matching order: all, unless they are too many, and then the first
     and those that are `likely`, as they have in them what the call has."""
     first = list(mocks[:LOOKED_AT])
@@ -128,7 +128,7 @@ def looked_at(mocks: Sequence[Mock], likely: Iterable[Mock]) -> List[Mock]:
 
 
 def near_misses(
-    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
+    mocks: Iterable[ParsedMock], call: Call, wire: WireFormat, used: Callable[[ParsedMock], int]
 ) -> List[NearMiss]:
     """The mocks with the fewest differences, nearest first; `used` says how often one was used."""
     by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}

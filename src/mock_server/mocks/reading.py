@@ -36,6 +36,7 @@ from .delivery import (
     parse_probability,
 )
 from .event_times import at_recorded_pace
+from .functions import parse_function
 from .recordings import MockNode, parse_raw, parse_recorded
 from .templates import check_templates
 
@@ -98,6 +99,8 @@ ERROR_TEXTS = ("message", "type", "param", "kind")
 
 def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
+    if callable(response.value):
+        return Answer(Usual(), 200, Delivery(), function=parse_function(response))
     response.only(RESPONSE_KEYS, NOT_OF_A_RESPONSE)
     forms = forms_of(response)
     status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)

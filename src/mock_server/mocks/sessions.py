@@ -21,7 +21,7 @@ from ..state import Archive, State
 from ..values import Call
 from .files import MockFiles
 from .index import Index
-from .mock import Found, Mock, Uses, parse_mock
+from .mock import Found, ParsedMock, Uses, parse_mock
 from .near import NearMiss, closest, looked_at, near_misses, not_reloaded
 from .recordings import MockNode, ReadFile
 
@@ -35,12 +35,12 @@ class NoRoom(Refused, ValueError):
 MIB = 1024 * 1024
 
 
-def names_files(mock: Mock) -> bool:
+def names_files(mock: ParsedMock) -> bool:
     """Whether a mock may name files, and is read again when they change."""
     return '"@' in mock.canonical
 
 
-def sizes_of(mocks: Iterable[Mock]) -> Dict[str, int]:
+def sizes_of(mocks: Iterable[ParsedMock]) -> Dict[str, int]:
     """By place, the bytes of memory that mocks take."""
     return {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
 
@@ -59,11 +59,11 @@ class Session:
         self.state = State(mocks.archive, mocks.issuer)
 
     @property
-    def mocks(self) -> Tuple[Mock, ...]:
+    def mocks(self) -> Tuple[ParsedMock, ...]:
         """The mocks that were added at run time, in matching order."""
         return self.index.mocks
 
-    def add(self, specs: Sequence[Json]) -> List[Mock]:
+    def add(self, specs: Sequence[Json]) -> List[ParsedMock]:
         """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
         wrong; NoRoom if they take too much memory."""
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
@@ -87,14 +87,16 @@ class Session:
         self.all_mocks.has_changed()
         return mocks
 
-    def check_session(self, mock: Mock) -> None:
+    def check_session(self, mock: ParsedMock) -> None:
         """Raise BadMock for a mock that asks for another session, whose requests don't see it."""
         for condition in mock.conditions:
             if condition.key == "session" and condition.expected != self.name:
                 asked, own = shown(condition.expected), shown(self.name)
                 raise BadMock(f"{mock.place}: match.session: is {asked}, but it is added to {own}")
 
-    def hold(self, mocks: List[Mock], placed: Mapping[str, Json], sizes: Mapping[str, int]) -> None:
+    def hold(
+        self, mocks: List[ParsedMock], placed: Mapping[str, Json], sizes: Mapping[str, int]
+    ) -> None:
         """Have mocks in front of all others, which were read from JSON by their places, and take
         so many bytes."""
         with self.all_mocks.lock:
@@ -136,7 +138,7 @@ class Session:
 
     def read_again(self, read: ReadFile) -> None:
         """Read the mocks that name files again; one that can't be used any more stays as it was."""
-        changed: Dict[str, Mock] = {}
+        changed: Dict[str, ParsedMock] = {}
         problems: Dict[str, str] = {}
         for place, spec in list(self.specs.items()):
             try:
@@ -160,11 +162,11 @@ class Session:
 
     # --- looking ---
 
-    def in_order(self) -> List[Mock]:
+    def in_order(self) -> List[ParsedMock]:
         """Its mocks and those from files, in matching order."""
         return [*self.mocks, *self.all_mocks.from_files]
 
-    def uses_of(self, mock: Mock) -> Uses:
+    def uses_of(self, mock: ParsedMock) -> Uses:
         """How often it has used a mock, to be counted on."""
         uses = self.uses.get(mock.key)
         if uses is None:
@@ -173,12 +175,12 @@ class Session:
                 uses = self.uses.setdefault(mock.key, Uses())
         return uses
 
-    def count_of(self, mock: Mock) -> int:
+    def count_of(self, mock: ParsedMock) -> int:
         """How often it has used a mock."""
         uses = self.uses.get(mock.key)
         return uses.count if uses else 0
 
-    def candidates(self, call: Call) -> List[Mock]:
+    def candidates(self, call: Call) -> List[ParsedMock]:
         """The mocks that may match, in order."""
         return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
 
@@ -307,7 +309,7 @@ class Mocks:
             return list(self.sessions)
 
     @property
-    def from_files(self) -> Tuple[Mock, ...]:
+    def from_files(self) -> Tuple[ParsedMock, ...]:
         """The mocks from files, in matching order."""
         return self.files.index.mocks
 

@@ -25,7 +25,7 @@ from ..limits import (
 )
 from ..options import Settings
 from ..steps import Cut
-from ..values import Request, Response
+from ..values import HttpResponse, Request
 from .incoming import Incoming, Unanswered
 from .links import BROKEN, LATE, Link, Trust
 from .making import is_json_type
@@ -264,7 +264,7 @@ class Exchanged:
             return True
         return incoming.length > 0 and incoming.content_type in PASSED_IN_PIECES
 
-    def response(self) -> Response:
+    def response(self) -> HttpResponse:
         """The answer as its client gets it."""
         incoming, passage = self.incoming, self.passage
         headers = passed_headers(incoming.headers, self.request)
@@ -272,10 +272,10 @@ class Exchanged:
             is_events = incoming.content_type == EVENT_STREAM
             coded = incoming.values("content-encoding")
             frames = passage.frames(is_events and not coded)
-            return Response(incoming.status, headers, frames=frames, may_gzip=False)
+            return HttpResponse(incoming.status, headers, frames=frames, may_gzip=False)
         if self.request.method == "HEAD":  # its length is not known: it goes as chunks would
-            return Response(incoming.status, headers, frames=(), may_gzip=False)
-        return Response(incoming.status, headers, b"".join(self.pieces), may_gzip=False)
+            return HttpResponse(incoming.status, headers, frames=(), may_gzip=False)
+        return HttpResponse(incoming.status, headers, b"".join(self.pieces), may_gzip=False)
 
     def keep(self, taken: Taken) -> None:
         """Have the exchange recorded, if it may be."""

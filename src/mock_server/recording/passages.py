@@ -17,7 +17,7 @@ from ..gates import Gate
 from ..limits import PASSAGE_ROOM, Json
 from ..marks import Hold
 from ..steps import Cut
-from ..values import AsSent, Call, Response
+from ..values import AsSent, Call, HttpResponse
 from .upstreams import Upstream
 
 # Where an event of a stream ends: its chunks and packets may say otherwise.
@@ -68,7 +68,7 @@ class Passage(Gate):
         self.sent = call.request.raw or AsSent(call.path, b"", call.request.body)
         self.forwarded = Forwarded(upstream.shown(upstream.target(self.sent)))
         self.ready = Gate()
-        self.response: Optional[Response] = None
+        self.response: Optional[HttpResponse] = None
         self.refused: Optional[Refused] = None
         self.room = threading.Condition()  # of the next three
         self.pieces: Deque[Union[bytes, Cut, None]] = deque()  # None is the end
@@ -83,7 +83,7 @@ class Passage(Gate):
 
     # --- from the thread that forwards it ---
 
-    def answer(self, response: Response) -> None:
+    def answer(self, response: HttpResponse) -> None:
         """Hand on an answer: its head, or all of it."""
         self.response = response
         self.ready.release()

@@ -40652,7 +40652,7 @@ button, input, select {
 button, select { cursor: pointer; }
 button { white-space: nowrap; }
 button:hover, select:hover { background: var(--hover); }
-button[aria-pressed="true"] {
+button[aria-pressed=true] {
   background: var(--blue-soft); border-color: transparent; color: var(--blue);
 }
 button.main { background: var(--blue); border-color: var(--blue); color: var(--panel); }
@@ -40666,14 +40666,12 @@ pre, code, .mono { font-family: var(--mono); font-size: 12.5px; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .badge {
   display: inline-block; padding: 0 7px; border-radius: 20px; font-size: 12px; line-height: 19px;
-  white-space: nowrap; background: var(--hover); color: var(--muted);
+  white-space: nowrap; background: var(--soft, var(--hover)); color: var(--muted);
 }
-.badge.red { background: var(--red-soft); color: var(--red); }
-.badge.amber { background: var(--amber-soft); color: var(--amber); }
-.badge.green { background: var(--green-soft); color: var(--green); }
-.badge.blue { background: var(--blue-soft); color: var(--blue); }
-.red { color: var(--red); } .amber { color: var(--amber); }
-.green { color: var(--green); } .blue { color: var(--blue); }
+.red { color: var(--red); --soft: var(--red-soft); }
+.amber { color: var(--amber); --soft: var(--amber-soft); }
+.green { color: var(--green); --soft: var(--green-soft); }
+.blue { color: var(--blue); }
 .dot { display: inline-block; width: 8px; height: 8px; border-radius: 50%;
   background: currentColor; }
 .blue .dot, .live .dot { animation: pulse 1.6s ease-in-out infinite; }
@@ -40689,18 +40687,18 @@ header {
 h1 { font-size: 15px; font-weight: 650; letter-spacing: -.01em; white-space: nowrap; }
 h1 svg { width: 17px; height: 17px; vertical-align: -3px; margin-right: 3px; color: var(--blue); }
 h1 small { font-weight: 400; color: var(--muted); font-size: 12.5px; }
-[role="tablist"] { display: flex; gap: 4px; align-self: stretch; }
-[role="tab"] {
+[role=tablist] { display: flex; gap: 4px; align-self: stretch; }
+[role=tab] {
   height: 48px; border: 0; border-radius: 0; background: none; color: var(--muted);
   padding: 2px 10px 0;
   border-bottom: 2px solid transparent;
 }
-[role="tab"]:hover { background: none; color: var(--text); }
-[role="tab"][aria-selected="true"] {
+[role=tab]:hover { background: none; color: var(--text); }
+[role=tab][aria-selected=true] {
   color: var(--text); font-weight: 600; border-bottom-color: var(--blue);
 }
-[role="tab"]:focus-visible { outline-offset: -3px; }
-[role="tab"] span { font-weight: 400; color: var(--muted); margin-left: 3px; }
+[role=tab]:focus-visible { outline-offset: -3px; }
+[role=tab] span { font-weight: 400; color: var(--muted); margin-left: 3px; }
 #state { margin-left: auto; display: flex; align-items: center; gap: 8px; min-height: 48px; }
 #state.live { color: var(--green); } #state.paused { color: var(--amber); }
 #state.lost { color: var(--red); }
@@ -40721,14 +40719,14 @@ main { flex: 1; min-height: 0; display: flex; flex-direction: column; position: 
 .search input:focus + kbd { display: none; }
 input::placeholder { color: var(--muted); opacity: 1; }
 select { max-width: 180px; padding: 0 6px; }
-[role="tabpanel"] { flex: 1; min-height: 0; display: flex; flex-direction: column; }
+[role=tabpanel] { flex: 1; min-height: 0; display: flex; flex-direction: column; }
 .split { flex: 1; min-height: 0; display: flex; border-top: 1px solid var(--line);
   position: relative; }
 
 /* The list: a row is a line where there is room for all of it, and three short lines where not. */
 #pane { flex: 1; min-width: 0; container-type: inline-size; position: relative; }
 #list { height: 100%; overflow: auto; background: var(--panel); overflow-anchor: none; }
-#list:focus-visible, #list:focus-visible .row[aria-selected="true"] {
+#list:focus-visible, #list:focus-visible .row[aria-selected=true] {
   outline: 2px solid var(--blue); outline-offset: -2px;
 }
 #list[aria-activedescendant]:focus-visible { outline: none; }
@@ -40742,13 +40740,13 @@ select { max-width: 180px; padding: 0 6px; }
     / minmax(0, auto) minmax(0, 1fr) auto 30px;
 }
 .row:hover { background: var(--hover); }
-.row[aria-selected="true"] { background: var(--blue-soft); }
+.row[aria-selected=true] { background: var(--blue-soft); }
 .row.miss { border-left-color: var(--red); } .row.odd { border-left-color: var(--amber); }
 .row.running { border-left-color: var(--blue); }
 .row [role] { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; }
 .row .model, .row .answer, .row .nums { font-size: 12.5px; }
 .row .model, .row .nums, .row .method, .row .end { color: var(--muted); }
-.row .nums > * { font-size: 12.5px; text-align: right; }
+.row .nums > * { text-align: right; }
 .row .method { font-size: 12px; margin-right: 6px; }
 .row .badge { margin-right: 6px; line-height: 18px; vertical-align: bottom; }
 .row .end .badge { margin: 0; } .row .end * + .badge { margin-left: 6px; }
@@ -40775,7 +40773,7 @@ select { max-width: 180px; padding: 0 6px; }
     color: var(--muted);
   }
   .nums { display: contents; }
-  .nums > *, .took, .events-sent, .status { text-align: right; }
+  .took, .events-sent, .status { text-align: right; }
   .nums > .time { text-align: left; } .end { justify-self: start; }
   .row .answer { font-size: inherit; }
   .row .nums > *, .row .model { font-size: 13px; color: var(--muted); }
@@ -40890,8 +40888,8 @@ td .buttons { justify-content: flex-end; flex-wrap: nowrap; }
 }
 @media (max-width: 620px) {
   header { padding: 0 12px; gap: 0 10px; } h1 { line-height: 44px; }
-  [role="tablist"] { order: 3; width: 100%; }
-  [role="tab"] { height: 40px; flex: 1; }
+  [role=tablist] { order: 3; width: 100%; }
+  [role=tab] { height: 40px; flex: 1; }
   #state { min-height: 44px; }
   .toolbar { padding: 10px 12px; gap: 8px; }
   .search { flex: 1 0 100%; }
@@ -40946,17 +40944,7 @@ td .buttons { justify-content: flex-end; flex-wrap: nowrap; }
         <button id="newer" class="main small" hidden></button>
         <div id="list" role="grid" aria-label="Requests, newest first" tabindex="0">
           <div role="rowgroup">
-            <div id="columns" role="row" aria-rowindex="1">
-              <span role="columnheader" class="req">Request</span>
-              <span role="columnheader" class="model">Provider and model</span>
-              <span role="columnheader" class="user">User</span>
-              <span role="columnheader" class="answer">Answered by</span>
-              <span role="columnheader" class="status">Status</span>
-              <span role="columnheader" class="events-sent">Events</span>
-              <span role="columnheader" class="took">Took</span>
-              <span role="columnheader" class="time">Time</span>
-              <span role="columnheader" class="end">End</span>
-            </div>
+            <div id="columns" role="row" aria-rowindex="1"></div>
           </div>
           <div id="rows" role="rowgroup"></div>
         </div>
@@ -41233,22 +41221,25 @@ async function stayConnected() {
 const lost = () => following?.abort();
 
 async function countDown(pause) {
-  const until = Date.now() + pause;
   const again = button("Try now", () => wake());
   setState("lost", "Disconnected, trying again", again);
-  await Promise.race([new Promise(resolve => wake = resolve),
-    new Promise(resolve => setTimeout(resolve, until - Date.now()))]);
+  await new Promise(resolve => setTimeout(wake = resolve, pause));
 }
 
 let state = "", stateText = "";
 function setState(kind, text, ...more) {
-  if (kind === "live") $("locked").hidden = true;
+  if (kind === "live") cover(false);
   if (kind === "live" && frozen) [kind, text] = ["paused", "Paused"];
   const same = state === kind && stateText === text;
   [state, stateText] = [kind, text];
   if (same) return;
   $("state").className = kind;
   fill($("state"), span("dot"), span("", text), ...more);
+}
+
+function cover(isLocked) {
+  $("locked").hidden = !isLocked;
+  for (const name of TABS) $(name).inert = isLocked;
 }
 
 function lock(error) {
@@ -41267,13 +41258,12 @@ function lock(error) {
       "who have the token. It is kept until this tab is closed."),
     h("form", { onsubmit: enter }, field, h("button", { class: "main" }, "Connect")), wrong,
     h("p", { class: "muted" }, "The server says: ", error.message)));
-  $("locked").hidden = false;
+  cover(true);
   field.focus();
 }
 
 // What is under way is asked for twice a second, while somebody looks.
 async function poll() {
-  if (document.hidden || state === "lost" || !state) return;
   const running = [...entries.values()].filter(entry => !entry.ended);
   if (!running.length) return;
   if (running.some(entry => entry.id === detail.id)) detail.refresh();
@@ -41288,7 +41278,6 @@ async function poll() {
 }
 
 async function checkHealth() {
-  if (document.hidden || state === "lost" || !state) return;
   const found = await get("health", AbortSignal.timeout(4000));
   if (health.instance && found.instance !== health.instance) return lost();
   meet(found);
@@ -41297,8 +41286,11 @@ async function checkHealth() {
 }
 
 function every(milliseconds, job) {
-  const again = () => job().catch(error => error instanceof Refusal || lost())
-    .finally(() => setTimeout(again, milliseconds));
+  const again = async () => {
+    const isIdle = document.hidden || state === "lost" || !state;
+    await (isIdle || job().catch(error => error instanceof Refusal || lost()));
+    setTimeout(again, milliseconds);
+  };
   setTimeout(again, milliseconds);
 }
 
@@ -41315,20 +41307,24 @@ function drawBanner() {
 
 // --- the list of requests ---
 
+const COLUMNS = { req: "Request", model: "Provider and model", user: "User",
+  answer: "Answered by", status: "Status", "events-sent": "Events", took: "Took", time: "Time",
+  end: "End" };
+fill($("columns"), Object.entries(COLUMNS).map(([name, text]) =>
+  h("span", { role: "columnheader", class: name }, text)));
+
 let isDrawing = false;
 function drawSoon() {
   if (isDrawing) return;
   isDrawing = true;
-  requestAnimationFrame(() => {
-    isDrawing = false;
-    draw();
-  });
+  requestAnimationFrame(draw);
 }
 
 let listed = [];            // the requests in the list, newest first
 const made = new Map();     // the rows that are in the page, by id
 
 function draw() {
+  isDrawing = false;
   const all = frozen ?? [...entries.values()];
   const before = listed;
   listed = all.filter(isWanted).reverse();
@@ -41440,8 +41436,8 @@ function endOf(entry) {
 }
 
 function endWord(entry) {
-  if (entry.ended === "complete") return "complete";
-  if (entry.ended === "fault") return entry.fault ? "" : "fault";
+  if (entry.ended === "complete") return span("", "complete");
+  if (entry.ended === "fault") return !entry.fault && span("", "fault");
   if (entry.ended) return span("amber", entry.ended.replaceAll("_", " "));
   return span("blue", span("dot"), entry.gated ? " held" : " running");
 }
@@ -41537,10 +41533,8 @@ const detail = {
   },
 
   follow() {
-    if (this.id === null) return;
-    if (!entries.has(this.id)) return;
     const entry = entries.get(this.id);
-    if (entry === this.seen) return;
+    if (!entry || entry === this.seen) return;
     this.seen = entry;
     this.entry = { ...this.entry, ...entry };
     this.draw();
@@ -42118,8 +42112,9 @@ $("provider").addEventListener("change", event => filter({ provider: event.targe
 for (const id of ["session", "mock-session"]) {
   $(id).addEventListener("change", event => filter({ session: event.target.value }));
 }
-$("misses").addEventListener("click", () => filter({ misses: toggle("misses") }));
-$("broken").addEventListener("click", () => filter({ broken: toggle("broken") }));
+for (const id of ["misses", "broken"]) {
+  $(id).addEventListener("click", () => filter({ [id]: toggle(id) }));
+}
 $("pause").addEventListener("click", pause);
 $("clear").addEventListener("click", clear);
 $("newer").addEventListener("click", () => {
@@ -42178,7 +42173,7 @@ document.addEventListener("keydown", event => {
   }
   // In the details the arrows scroll; on a button Enter presses it.
   const isElsewhere = target.closest("#details, button, summary, [role=tablist], .sheet");
-  const isLetter = event.key === "j" || event.key === "k" || event.key === "p";
+  const isLetter = "jkp".includes(event.key);
   if (wanted.tab !== "requests" || (isElsewhere && !isLetter)) return;
   const press = Object.hasOwn(KEYS, event.key) && KEYS[event.key];
   if (!press) return;

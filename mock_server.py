@@ -41079,8 +41079,10 @@ const home = here ? decodeURIComponent(here[1]) : "*";
 const wanted = { tab: "requests", text: "", provider: "", misses: false, broken: false,
   session: home };
 
+const isOf = (entry, session) => session === "*" || (entry.session ?? "") === (session ?? "");
+
 function isWanted(entry) {
-  if (wanted.session !== "*" && (entry.session ?? "") !== wanted.session) return false;
+  if (!isOf(entry, wanted.session)) return false;
   if (wanted.provider && (entry.provider ?? "none") !== wanted.provider) return false;
   if (wanted.misses && !entry.unmatched) return false;
   if (wanted.broken && !entry.violations.length) return false;
@@ -41109,7 +41111,7 @@ function put(entry) {
 
 function forget(session) {
   for (const [id, entry] of entries) {
-    if (session !== "*" && (entry.session ?? null) !== (session || null)) continue;
+    if (!isOf(entry, session)) continue;
     entries.delete(id);
     fresh.delete(id);
   }
@@ -41928,8 +41930,11 @@ async function release(entry, events) {
 const addMock = entry => act("mocks?" + inSession(entry.session ?? ""), "POST", entry.suggestion,
   ({ ids }) => "Added as " + ids[0] + ": it answers from now on");
 
-const clear = () => act("requests?" + inSession(wanted.session), "DELETE", null,
-  ({ deleted }) => plural(deleted, "request") + " forgotten");
+const clear = () => act("requests?" + inSession(wanted.session), "DELETE", null, ({ deleted }) => {
+  frozen = frozen?.filter(entry => !isOf(entry, wanted.session)) ?? null;
+  drawSoon();
+  return plural(deleted, "request") + " forgotten";
+});
 
 function pause() {
   frozen = frozen ? null : [...entries.values()];

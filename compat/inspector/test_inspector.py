@@ -288,6 +288,9 @@ def test_a_pause_holds_the_list_and_its_end_shows_what_came(server: Server, visi
     resume.click()
     expect(rows(page)).to_have_count(2)
     expect(page.locator("#state")).to_have_text("Live")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Clear").click()
+    expect(rows(page)).to_have_count(0)
 
 
 def test_clear_forgets_the_requests_of_the_chosen_session_and_a_reset_takes_its_rows_away(

@@ -40652,7 +40652,7 @@ button, input, select {
 button, select { cursor: pointer; }
 button { white-space: nowrap; }
 button:hover, select:hover { background: var(--hover); }
-button[aria-pressed="true"] {
+button[aria-pressed=true] {
   background: var(--blue-soft); border-color: transparent; color: var(--blue);
 }
 button.main { background: var(--blue); border-color: var(--blue); color: var(--panel); }
@@ -40666,14 +40666,12 @@ pre, code, .mono { font-family: var(--mono); font-size: 12.5px; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .badge {
   display: inline-block; padding: 0 7px; border-radius: 20px; font-size: 12px; line-height: 19px;
-  white-space: nowrap; background: var(--hover); color: var(--muted);
+  white-space: nowrap; background: var(--soft, var(--hover)); color: var(--muted);
 }
-.badge.red { background: var(--red-soft); color: var(--red); }
-.badge.amber { background: var(--amber-soft); color: var(--amber); }
-.badge.green { background: var(--green-soft); color: var(--green); }
-.badge.blue { background: var(--blue-soft); color: var(--blue); }
-.red { color: var(--red); } .amber { color: var(--amber); }
-.green { color: var(--green); } .blue { color: var(--blue); }
+.red { color: var(--red); --soft: var(--red-soft); }
+.amber { color: var(--amber); --soft: var(--amber-soft); }
+.green { color: var(--green); --soft: var(--green-soft); }
+.blue { color: var(--blue); }
 .dot { display: inline-block; width: 8px; height: 8px; border-radius: 50%;
   background: currentColor; }
 .blue .dot, .live .dot { animation: pulse 1.6s ease-in-out infinite; }
@@ -40689,18 +40687,18 @@ header {
 h1 { font-size: 15px; font-weight: 650; letter-spacing: -.01em; white-space: nowrap; }
 h1 svg { width: 17px; height: 17px; vertical-align: -3px; margin-right: 3px; color: var(--blue); }
 h1 small { font-weight: 400; color: var(--muted); font-size: 12.5px; }
-[role="tablist"] { display: flex; gap: 4px; align-self: stretch; }
-[role="tab"] {
+[role=tablist] { display: flex; gap: 4px; align-self: stretch; }
+[role=tab] {
   height: 48px; border: 0; border-radius: 0; background: none; color: var(--muted);
   padding: 2px 10px 0;
   border-bottom: 2px solid transparent;
 }
-[role="tab"]:hover { background: none; color: var(--text); }
-[role="tab"][aria-selected="true"] {
+[role=tab]:hover { background: none; color: var(--text); }
+[role=tab][aria-selected=true] {
   color: var(--text); font-weight: 600; border-bottom-color: var(--blue);
 }
-[role="tab"]:focus-visible { outline-offset: -3px; }
-[role="tab"] span { font-weight: 400; color: var(--muted); margin-left: 3px; }
+[role=tab]:focus-visible { outline-offset: -3px; }
+[role=tab] span { font-weight: 400; color: var(--muted); margin-left: 3px; }
 #state { margin-left: auto; display: flex; align-items: center; gap: 8px; min-height: 48px; }
 #state.live { color: var(--green); } #state.paused { color: var(--amber); }
 #state.lost { color: var(--red); }
@@ -40721,15 +40719,17 @@ main { flex: 1; min-height: 0; display: flex; flex-direction: column; position: 
 .search input:focus + kbd { display: none; }
 input::placeholder { color: var(--muted); opacity: 1; }
 select { max-width: 180px; padding: 0 6px; }
-[role="tabpanel"] { flex: 1; min-height: 0; display: flex; flex-direction: column; }
+[role=tabpanel] { flex: 1; min-height: 0; display: flex; flex-direction: column; }
 .split { flex: 1; min-height: 0; display: flex; border-top: 1px solid var(--line);
   position: relative; }
 
 /* The list: a row is a line where there is room for all of it, and three short lines where not. */
 #pane { flex: 1; min-width: 0; container-type: inline-size; position: relative; }
-#list { height: 100%; overflow: auto; background: var(--panel); --row: 80px;
-  overflow-anchor: none; }
-#list:focus-visible { outline-offset: -2px; }
+#list { height: 100%; overflow: auto; background: var(--panel); overflow-anchor: none; }
+#list:focus-visible, #list:focus-visible .row[aria-selected=true] {
+  outline: 2px solid var(--blue); outline-offset: -2px;
+}
+#list[aria-activedescendant]:focus-visible { outline: none; }
 #rows { position: relative; --row: 80px; }
 #columns { display: none; }
 .row {
@@ -40740,16 +40740,16 @@ select { max-width: 180px; padding: 0 6px; }
     / minmax(0, auto) minmax(0, 1fr) auto 30px;
 }
 .row:hover { background: var(--hover); }
-.row[aria-selected="true"] { background: var(--blue-soft); }
+.row[aria-selected=true] { background: var(--blue-soft); }
 .row.miss { border-left-color: var(--red); } .row.odd { border-left-color: var(--amber); }
 .row.running { border-left-color: var(--blue); }
 .row [role] { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; }
 .row .model, .row .answer, .row .nums { font-size: 12.5px; }
 .row .model, .row .nums, .row .method, .row .end { color: var(--muted); }
-.row .nums > * { font-size: 12.5px; text-align: right; }
+.row .nums > * { text-align: right; }
 .row .method { font-size: 12px; margin-right: 6px; }
 .row .badge { margin-right: 6px; line-height: 18px; vertical-align: bottom; }
-.row .end .badge { margin: 0 0 0 6px; }
+.row .end .badge { margin: 0; } .row .end * + .badge { margin-left: 6px; }
 .nums { display: flex; gap: 10px; grid-area: nums; justify-content: end; }
 .time { grid-area: time; } .req { grid-area: req; } .model { grid-area: model; }
 .user { grid-area: user; } .answer { grid-area: answer; } .status { grid-area: status; }
@@ -40758,23 +40758,22 @@ select { max-width: 180px; padding: 0 6px; }
 @container (max-width: 560px) {
   #rows { --row: 101px; }
   .row { grid-template: "req end status" 21px "user user user" 21px "answer events took" 21px
-    "model time time" 21px / minmax(0, 1fr) auto auto; }
+    "model time time" 21px / minmax(0, 1fr) auto 60px; }
   .nums { display: contents; }
   .time { text-align: right; }
 }
 @container (min-width: 960px) {
   #rows { --row: 37px; }
   .row, #columns { padding-block: 0; column-gap: 14px; align-items: center; grid-template:
-    "time req model user answer status events took end" auto / 88px minmax(0, 1.3fr) minmax(0,
-  1.1fr)
-    minmax(0, 1.6fr) minmax(0, 1.2fr) 42px 58px 66px minmax(0, 136px); }
+    "time req model user answer status events took end" auto / 88px minmax(0, 1.3fr)
+    minmax(0, 1.1fr) minmax(0, 1.6fr) minmax(0, 1.2fr) 42px 58px 66px minmax(0, 136px); }
   #columns {
     display: grid; position: sticky; top: 0; z-index: 1; height: 32px; padding: 0 16px;
     background: var(--panel); border-bottom: 1px solid var(--line); font-size: 12px;
     color: var(--muted);
   }
   .nums { display: contents; }
-  .nums > *, .took, .events-sent, .status { text-align: right; }
+  .took, .events-sent, .status { text-align: right; }
   .nums > .time { text-align: left; } .end { justify-self: start; }
   .row .answer { font-size: inherit; }
   .row .nums > *, .row .model { font-size: 13px; color: var(--muted); }
@@ -40888,9 +40887,9 @@ td .buttons { justify-content: flex-end; flex-wrap: nowrap; }
   #details { position: absolute; inset: 0; border: 0; z-index: 5; }
 }
 @media (max-width: 620px) {
-  header { padding: 0 12px; gap: 0 10px; }
-  [role="tablist"] { order: 3; width: 100%; }
-  [role="tab"] { height: 40px; flex: 1; }
+  header { padding: 0 12px; gap: 0 10px; } h1 { line-height: 44px; }
+  [role=tablist] { order: 3; width: 100%; }
+  [role=tab] { height: 40px; flex: 1; }
   #state { min-height: 44px; }
   .toolbar { padding: 10px 12px; gap: 8px; }
   .search { flex: 1 0 100%; }
@@ -40945,17 +40944,7 @@ td .buttons { justify-content: flex-end; flex-wrap: nowrap; }
         <button id="newer" class="main small" hidden></button>
         <div id="list" role="grid" aria-label="Requests, newest first" tabindex="0">
           <div role="rowgroup">
-            <div id="columns" role="row" aria-rowindex="1">
-              <span role="columnheader" class="req">Request</span>
-              <span role="columnheader" class="model">Provider and model</span>
-              <span role="columnheader" class="user">User</span>
-              <span role="columnheader" class="answer">Answered by</span>
-              <span role="columnheader" class="status">Status</span>
-              <span role="columnheader" class="events-sent">Events</span>
-              <span role="columnheader" class="took">Took</span>
-              <span role="columnheader" class="time">Time</span>
-              <span role="columnheader" class="end">End</span>
-            </div>
+            <div id="columns" role="row" aria-rowindex="1"></div>
           </div>
           <div id="rows" role="rowgroup"></div>
         </div>
@@ -41013,6 +41002,16 @@ function fill(node, ...children) {
   return node;
 }
 
+// What is drawn anew while somebody is in it: the focus goes to what took the place, or to the box.
+function keepFocus(box, build) {
+  const had = document.activeElement;
+  const alike = one => one.tagName === "SUMMARY" || one.textContent === had.textContent;
+  const like = () => [...box.querySelectorAll(had.tagName)].filter(alike);
+  const at = box.contains(had) ? like().indexOf(had) : -1;
+  build();
+  if (at >= 0 && !box.contains(document.activeElement)) (like()[at] ?? box).focus();
+}
+
 function took(seconds) {
   if (seconds === null || seconds === undefined) return "";
   if (!seconds) return "0 ms";
@@ -41036,7 +41035,9 @@ function plural(number, what) {
 const span = (kind, ...children) => h("span", kind ? { class: kind } : {}, ...children);
 const button = (text, onclick, kind = "small", options = {}) =>
   h("button", { class: kind, onclick, ...options }, text);
-const asText = value => typeof value === "string" ? value : JSON.stringify(value, null, 2);
+// Numbers of a list stand side by side: an embedding has thousands.
+const asText = value => typeof value === "string" ? value : JSON.stringify(value, null, 2)
+  .replace(/\[\n([\s\d.,eE+-]+)\n *\]/g, (all, list) => `[${list.trim().replace(/\s+/g, " ")}]`);
 const oneLine = text => text.slice(0, 300).replace(/\s+/g, " ");
 const sessionName = name => name ? "@" + name : "no session";
 
@@ -41074,11 +41075,14 @@ let sessions = [], mocks = [], health = {};
 let cursor = null;          // id of the request that is chosen
 let following = null;       // what is connected: its end can be asked for
 let isLoading = false, isStale = false;
+const home = here ? decodeURIComponent(here[1]) : "*";
 const wanted = { tab: "requests", text: "", provider: "", misses: false, broken: false,
-  session: here ? decodeURIComponent(here[1]) : "*" };
+  session: home };
+
+const isOf = (entry, session) => session === "*" || (entry.session ?? "") === (session ?? "");
 
 function isWanted(entry) {
-  if (wanted.session !== "*" && (entry.session ?? "") !== wanted.session) return false;
+  if (!isOf(entry, wanted.session)) return false;
   if (wanted.provider && (entry.provider ?? "none") !== wanted.provider) return false;
   if (wanted.misses && !entry.unmatched) return false;
   if (wanted.broken && !entry.violations.length) return false;
@@ -41107,7 +41111,7 @@ function put(entry) {
 
 function forget(session) {
   for (const [id, entry] of entries) {
-    if (session !== "*" && (entry.session ?? null) !== (session || null)) continue;
+    if (!isOf(entry, session)) continue;
     entries.delete(id);
     fresh.delete(id);
   }
@@ -41193,12 +41197,18 @@ function meet(found) {
 }
 
 let wake = () => {};
+let isAsleep = false;       // another tab is looked at
 async function stayConnected() {
   for (let pause = 500;; pause = Math.min(pause * 2, 5000)) {
+    if (isAsleep) {
+      setState("", "Connecting…");
+      await new Promise(resolve => wake = resolve);
+    }
     const began = Date.now();
     try {
       await follow();
     } catch (error) {
+      if (isAsleep) continue;
       if (Date.now() - began > 5000) pause = 500;
       if (error instanceof Refusal && [401, 403].includes(error.status)) {
         lock(error);
@@ -41213,22 +41223,25 @@ async function stayConnected() {
 const lost = () => following?.abort();
 
 async function countDown(pause) {
-  const until = Date.now() + pause;
   const again = button("Try now", () => wake());
   setState("lost", "Disconnected, trying again", again);
-  await Promise.race([new Promise(resolve => wake = resolve),
-    new Promise(resolve => setTimeout(resolve, until - Date.now()))]);
+  await new Promise(resolve => setTimeout(wake = resolve, pause));
 }
 
 let state = "", stateText = "";
 function setState(kind, text, ...more) {
-  if (kind === "live") $("locked").hidden = true;
+  if (kind === "live") cover(false);
   if (kind === "live" && frozen) [kind, text] = ["paused", "Paused"];
   const same = state === kind && stateText === text;
   [state, stateText] = [kind, text];
   if (same) return;
   $("state").className = kind;
   fill($("state"), span("dot"), span("", text), ...more);
+}
+
+function cover(isLocked) {
+  $("locked").hidden = !isLocked;
+  for (const name of TABS) $(name).inert = isLocked;
 }
 
 function lock(error) {
@@ -41247,13 +41260,12 @@ function lock(error) {
       "who have the token. It is kept until this tab is closed."),
     h("form", { onsubmit: enter }, field, h("button", { class: "main" }, "Connect")), wrong,
     h("p", { class: "muted" }, "The server says: ", error.message)));
-  $("locked").hidden = false;
+  cover(true);
   field.focus();
 }
 
 // What is under way is asked for twice a second, while somebody looks.
 async function poll() {
-  if (document.hidden || state === "lost" || !state) return;
   const running = [...entries.values()].filter(entry => !entry.ended);
   if (!running.length) return;
   if (running.some(entry => entry.id === detail.id)) detail.refresh();
@@ -41268,7 +41280,6 @@ async function poll() {
 }
 
 async function checkHealth() {
-  if (document.hidden || state === "lost" || !state) return;
   const found = await get("health", AbortSignal.timeout(4000));
   if (health.instance && found.instance !== health.instance) return lost();
   meet(found);
@@ -41277,8 +41288,11 @@ async function checkHealth() {
 }
 
 function every(milliseconds, job) {
-  const again = () => job().catch(error => error instanceof Refusal || lost())
-    .finally(() => setTimeout(again, milliseconds));
+  const again = async () => {
+    const isIdle = document.hidden || state === "lost" || !state;
+    await (isIdle || job().catch(error => error instanceof Refusal || lost()));
+    setTimeout(again, milliseconds);
+  };
   setTimeout(again, milliseconds);
 }
 
@@ -41295,20 +41309,24 @@ function drawBanner() {
 
 // --- the list of requests ---
 
+const COLUMNS = { req: "Request", model: "Provider and model", user: "User",
+  answer: "Answered by", status: "Status", "events-sent": "Events", took: "Took", time: "Time",
+  end: "End" };
+fill($("columns"), Object.entries(COLUMNS).map(([name, text]) =>
+  h("span", { role: "columnheader", class: name }, text)));
+
 let isDrawing = false;
 function drawSoon() {
   if (isDrawing) return;
   isDrawing = true;
-  requestAnimationFrame(() => {
-    isDrawing = false;
-    draw();
-  });
+  requestAnimationFrame(draw);
 }
 
 let listed = [];            // the requests in the list, newest first
 const made = new Map();     // the rows that are in the page, by id
 
 function draw() {
+  isDrawing = false;
   const all = frozen ?? [...entries.values()];
   const before = listed;
   listed = all.filter(isWanted).reverse();
@@ -41420,8 +41438,8 @@ function endOf(entry) {
 }
 
 function endWord(entry) {
-  if (entry.ended === "complete") return "complete";
-  if (entry.ended === "fault") return entry.fault ? "" : "fault";
+  if (entry.ended === "complete") return span("", "complete");
+  if (entry.ended === "fault") return !entry.fault && span("", "fault");
   if (entry.ended) return span("amber", entry.ended.replaceAll("_", " "));
   return span("blue", span("dot"), entry.gated ? " held" : " running");
 }
@@ -41448,9 +41466,8 @@ function drawNone() {
 }
 
 function showAll() {
-  Object.assign(wanted, { text: "", provider: "", session: "*", misses: false, broken: false });
   $("text").value = "";
-  drawSoon();
+  filter({ text: "", provider: "", session: "*", misses: false, broken: false });
 }
 
 function drawFilters(all) {
@@ -41495,21 +41512,18 @@ const detail = {
     if (id !== this.id || $("details").hidden) {
       Object.assign(this, { id, entry: entries.get(id), note: "", stream: null, seen: null });
       this.parts.clear();
-      fill($("details"));
       $("details").hidden = false;
       $("details").scrollTop = 0;
       this.draw();
       this.refresh();
     }
     drawSoon();
-    remember();
   },
 
   close() {
     Object.assign(this, { id: null, entry: null });
     $("details").hidden = true;
     drawSoon();
-    remember();
     $("list").focus();
   },
 
@@ -41521,10 +41535,8 @@ const detail = {
   },
 
   follow() {
-    if (this.id === null) return;
-    if (!entries.has(this.id)) return;
     const entry = entries.get(this.id);
-    if (entry === this.seen) return;
+    if (!entry || entry === this.seen) return;
     this.seen = entry;
     this.entry = { ...this.entry, ...entry };
     this.draw();
@@ -41546,7 +41558,10 @@ const detail = {
   },
 
   draw() {
-    const entry = this.entry, box = $("details");
+    keepFocus($("details"), () => this.build(this.entry, $("details")));
+  },
+
+  build(entry, box) {
     this.part("title", "", [entry.method, entry.target, entry.status, entry.ended, entry.gated,
       entry.ended && entry.duration], () => titleOf(entry));
     this.part("note", "", this.note || null, () => h("p", { class: "note" }, this.note));
@@ -41562,7 +41577,7 @@ const detail = {
     this.part("facts", "More about it", [entry.ended, entry.auth, entry.forwarded],
       () => factsOf(entry));
     const order = [...this.parts.values()].map(part => part.node);
-    if (order.some((node, at) => box.children[at] !== node)) box.replaceChildren(...order);
+    if (order.some((node, at) => box.childNodes[at] !== node)) box.replaceChildren(...order);
   },
 
   // Events are added to those that are there, so that who reads them is left alone.
@@ -41679,6 +41694,8 @@ function differenceOf({ key, got, expected, differs_at: at }) {
   let head = 0, tail = 0;
   while (head < short && one[head] === other[head]) head += 1;
   while (tail < short - head && one.at(-1 - tail) === other.at(-1 - tail)) tail += 1;
+  if (head < 3) head = 0;  // a letter or two that both have is no part of a common text
+  if (tail < 3) tail = 0;
   const part = letters => {
     const cut = (from, to) => letters.slice(from, to).join("");
     const middle = cut(head, letters.length - tail);
@@ -41698,8 +41715,10 @@ function answerParts(entry, stream) {
     const text = entry.ended ? "No byte of an answer was sent." : "There is no answer yet.";
     return h("p", { class: "muted" }, entry.note && entry.ended ? entry.note : text);
   }
-  const cut = answer.truncated && h("p", { class: "muted" }, "Only the beginning is kept: 64 KiB.");
-  const content = stream ? stream.node : answer.body !== undefined && block("Body", answer.body);
+  const cut = answer.truncated && h("p", { class: "muted" }, "Only the first 64 KiB are kept",
+    stream && ": " + plural(answer.events.length, "event"), ".");
+  const content = stream ? stream.node
+    : answer.body !== undefined && block("Body of the answer", answer.body);
   return [content, cut, block("Headers of the answer", headersText(answer.headers))];
 }
 
@@ -41708,7 +41727,7 @@ function requestOf(entry) {
   const form = entry.fields && block("Form", entry.fields);
   const isEmpty = entry.body === null || entry.body === "";
   return [query, form, !form && (isEmpty ? h("p", { class: "muted" }, "It has no body.")
-    : block("Body", entry.body))];
+    : block("Body of the request", entry.body))];
 }
 
 const headersText = lines => lines.map(([name, value]) => name + ": " + value).join("\n");
@@ -41717,7 +41736,7 @@ const TOKEN = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|\b(?:true|false|null)\b|-?\d[\d
 
 function block(title, value, ...buttons) {
   const text = asText(value);
-  const pre = h("pre", { tabindex: "0", role: "region", "aria-label": title });
+  const pre = h("pre", { tabindex: "0", role: "group", "aria-label": title });
   if (typeof value === "string" || text.length > 70000) pre.append(shown(text));
   else pre.append(...coloured(text));
   if (!buttons.length) {
@@ -41846,8 +41865,9 @@ class Timeline {
 function gist(event) {
   const data = event.split("\n").filter(line => line.startsWith("data:"))
     .map(line => line.slice(5));
-  const kind = /^event: *(.*)$/m.exec(event)?.[1] ?? "";
-  let text = (data.length ? data.join("\n") : event).trim();
+  const kind = /^:?event(?:-type)?: *(.*)$/m.exec(event)?.[1] ?? "";
+  // What follows the empty line is the payload of a binary event of AWS.
+  let text = (data.join("\n") || event.replace(/^:[^]*?\n\n/, "")).trim();
   try {
     const piece = pieceOf(JSON.parse(text));
     if (typeof piece === "string" && piece) text = JSON.stringify(piece);
@@ -41910,8 +41930,11 @@ async function release(entry, events) {
 const addMock = entry => act("mocks?" + inSession(entry.session ?? ""), "POST", entry.suggestion,
   ({ ids }) => "Added as " + ids[0] + ": it answers from now on");
 
-const clear = () => act("requests?" + inSession(wanted.session), "DELETE", null,
-  ({ deleted }) => plural(deleted, "request") + " forgotten");
+const clear = () => act("requests?" + inSession(wanted.session), "DELETE", null, ({ deleted }) => {
+  frozen = frozen?.filter(entry => !isOf(entry, wanted.session)) ?? null;
+  drawSoon();
+  return plural(deleted, "request") + " forgotten";
+});
 
 function pause() {
   frozen = frozen ? null : [...entries.values()];
@@ -41950,9 +41973,10 @@ function drawMocks() {
   const found = mocks.filter(one => !(isUnused && one.uses) &&
     (!text || words(one).toLowerCase().includes(text)));
   const some = found.slice(0, shownMocks.most);
-  const told = JSON.stringify([some, found.length]);
-  if (told === shownMocks.told) return;
+  const told = JSON.stringify([some.map(one => [one.id, one.name, one.source]), found.length]);
+  const isSame = told === shownMocks.told;
   shownMocks.told = told;
+  if (isSame) return some.forEach((mock, at) => showUses($("mock-list").children[at], mock));
   const more = found.length > some.length && h("div", { class: "toolbar" },
     button("Show more of " + plural(found.length, "mock"), () => {
       shownMocks.most += 500;
@@ -41960,51 +41984,58 @@ function drawMocks() {
     }));
   const none = !found.length && h("div", { class: "empty" }, h("h2", {},
     mocks.length ? "No mock fits the filters" : "There are no mocks"));
-  fill($("mock-list"), some.map(mockOf), more, none);
+  return keepFocus($("mock-list"), () => fill($("mock-list"), some.map(mockOf), more, none));
+}
+
+function showUses(node, { uses }) {
+  node.className = uses ? "mock" : "mock unused";
+  const badge = node.querySelector(".badge");
+  badge.className = uses ? "badge green" : "badge";
+  fill(badge, uses ? uses + " ×" : "unused");
+  return node;
 }
 
 function mockOf(mock) {
   const { match = {}, response, responses } = mock.source;
   const part = value => oneLine(Object.entries(value ?? {}).map(([name, one]) =>
     name + ": " + JSON.stringify(one)).join(", ") || "everything");
-  const uses = mock.uses ? span("badge green", mock.uses + " ×")
-    : span("badge", "unused");
   const inside = h("div", { class: "inside" });
   const show = () => fill(inside, block(mock.id, mock.source));
   if (shownMocks.open.has(mock.id)) show();
-  return h("details", { class: mock.uses ? "mock" : "mock unused",
-    open: shownMocks.open.has(mock.id) ? "" : undefined, ontoggle: event => {
+  return showUses(h("details", { open: shownMocks.open.has(mock.id) ? "" : undefined,
+    ontoggle: event => {
       if (!event.target.open) return shownMocks.open.delete(mock.id);
       shownMocks.open.add(mock.id);
       return show();
     } },
-    h("summary", {}, uses, span("matches", span("name cut", mock.name),
+    h("summary", {}, span("badge"), span("matches", span("name cut", mock.name),
       h("code", { class: "cut muted" }, part(match))),
-      h("code", { class: "cut muted answers" }, part(response ?? responses?.[0]))), inside);
+      h("code", { class: "cut muted answers" }, part(response ?? responses?.[0]))), inside), mock);
 }
 
 function drawSessions() {
   const told = JSON.stringify(sessions);
   if ($("session-list").dataset.told === told) return;
   $("session-list").dataset.told = told;
-  const head = ["Session", "Requests", "Running", "No match", "Mocks", ""];
+  const head = ["Session", "Requests", "Running", "No match", "Added mocks", ""];
   const base = location.origin +
     location.pathname.replace(/(?:\/(?:@|%40)[^/]+)?\/__mock__\/$/, "");
   const number = (unit, value) => h("td", { class: "n", "data-unit": unit }, String(value));
-  fill($("session-list"), h("table", {}, h("thead", {}, h("tr", {}, head.map((name, at) =>
-    h("th", { scope: "col", class: at > 0 && at < 5 ? "n" : "" },
-      name || span("unseen", "Actions"))))),
-    h("tbody", {}, sessions.map(one => h("tr", {},
-      h("td", { class: "wide" }, h("strong", {}, sessionName(one.name)),
-        h("div", { class: "mono muted" }, base + one.url)),
-      number("requests", one.requests), number("running", one.running),
-      number("without a match", one.unmatched), number("mocks", one.mocks),
-      h("td", { class: "wide" }, h("div", { class: "buttons" },
-        button("Requests", () => showSession(one.name ?? "")),
-        button("Copy URL", () => copy(base + one.url)),
-        button("Reset", () => act("reset?" + inSession(one.name ?? ""), "POST", null,
-          () => sessionName(one.name) + " was reset"), "small",
-        { title: "Forget its requests and run-time mocks" }))))))));
+  const heads = head.map((name, at) => h("th", { scope: "col", class: at > 0 && at < 5 ? "n" : "" },
+    name || span("unseen", "Actions")));
+  const lines = sessions.map(one => h("tr", {},
+    h("td", { class: "wide" }, h("strong", {}, sessionName(one.name)),
+      h("div", { class: "mono muted" }, base + one.url)),
+    number("requests", one.requests), number("running", one.running),
+    number("without a match", one.unmatched), number("added mocks", one.mocks),
+    h("td", { class: "wide" }, h("div", { class: "buttons" },
+      button("Requests", () => showSession(one.name ?? "")),
+      button("Copy URL", () => copy(base + one.url)),
+      button("Reset", () => act("reset?" + inSession(one.name ?? ""), "POST", null,
+        () => sessionName(one.name) + " was reset"), "small",
+      { title: "Forget its requests and added mocks" })))));
+  keepFocus($("session-list"), () => fill($("session-list"), h("table", {},
+    h("thead", {}, h("tr", {}, heads)), h("tbody", {}, lines))));
 }
 
 function showSession(name) {
@@ -42058,16 +42089,15 @@ function remember() {
   for (const name of ["text", "provider", "misses", "broken"]) {
     if (wanted[name]) kept.set(name, wanted[name]);
   }
-  if (wanted.session !== "*") kept.set("session", wanted.session);
+  if (wanted.session !== home) kept.set("session", wanted.session);
   const hash = kept.toString();
   history.replaceState(null, "", hash ? "#" + hash : location.pathname + location.search);
 }
 
 function recall() {
   const kept = new URLSearchParams(location.hash.slice(1));
-  for (const name of ["text", "provider", "session"]) {
-    if (kept.has(name)) wanted[name] = kept.get(name);
-  }
+  for (const name of ["text", "provider"]) wanted[name] = kept.get(name) ?? "";
+  wanted.session = kept.get("session") ?? home;
   for (const name of ["misses", "broken"]) wanted[name] = kept.has(name);
   $("text").value = wanted.text;
   showTab(TABS.includes(kept.get("tab")) ? kept.get("tab") : "requests");
@@ -42087,8 +42117,9 @@ $("provider").addEventListener("change", event => filter({ provider: event.targe
 for (const id of ["session", "mock-session"]) {
   $(id).addEventListener("change", event => filter({ session: event.target.value }));
 }
-$("misses").addEventListener("click", () => filter({ misses: toggle("misses") }));
-$("broken").addEventListener("click", () => filter({ broken: toggle("broken") }));
+for (const id of ["misses", "broken"]) {
+  $(id).addEventListener("click", () => filter({ [id]: toggle(id) }));
+}
 $("pause").addEventListener("click", pause);
 $("clear").addEventListener("click", clear);
 $("newer").addEventListener("click", () => {
@@ -42147,7 +42178,7 @@ document.addEventListener("keydown", event => {
   }
   // In the details the arrows scroll; on a button Enter presses it.
   const isElsewhere = target.closest("#details, button, summary, [role=tablist], .sheet");
-  const isLetter = event.key === "j" || event.key === "k" || event.key === "p";
+  const isLetter = "jkp".includes(event.key);
   if (wanted.tab !== "requests" || (isElsewhere && !isLetter)) return;
   const press = Object.hasOwn(KEYS, event.key) && KEYS[event.key];
   if (!press) return;
@@ -42155,11 +42186,27 @@ document.addEventListener("keydown", event => {
   press();
 });
 
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) drawSoon();
-});
+// A browser has few connections to a server: when a page is looked at, those in other tabs give
+// theirs up, and begin anew when it is their turn.
+const others = new BroadcastChannel("mock_server");
+others.onmessage = () => {
+  if (!document.hidden || !$("locked").hidden) return;
+  isAsleep = true;
+  lost();
+};
+
+function lookedAt() {
+  if (document.hidden) return;
+  others.postMessage("looked at");
+  if (isAsleep) wake();
+  isAsleep = false;
+  drawSoon();
+}
+document.addEventListener("visibilitychange", lookedAt);
+addEventListener("hashchange", recall);
 
 recall();
+lookedAt();
 setState("", "Connecting…");
 every(500, poll);
 every(2000, checkHealth);

@@ -130,6 +130,21 @@ def test_the_events_of_a_stream_are_on_a_line_and_keys_and_the_pointer_choose_on
     expect(slider).to_have_attribute("aria-valuenow", "5")
 
 
+def test_a_binary_event_of_aws_is_told_by_its_kind_and_its_text(
+    server: Server, visit: Visit
+) -> None:
+    said = [{"role": "user", "content": [{"text": "Explain recursion in one sentence."}]}]
+    server.send("/model/m/converse-stream", {"messages": said})
+    events = opened(visit(server.url), "Explain").locator(".events li code")
+    expect(events.nth(1)).to_have_text('contentBlockDelta  "Recursion"')
+
+
+def test_the_numbers_of_an_embedding_stand_side_by_side(server: Server, visit: Visit) -> None:
+    server.send("/v1/embeddings", {"model": "text-embedding-3-small", "input": "parcel"})
+    answer = part(opened(visit(server.url), "parcel"), "Answer").locator("pre").first
+    expect(answer).to_contain_text("[0.5, -0.5, 0.5, -0.5]")
+
+
 def test_a_held_stream_tells_how_far_it_is_and_buttons_let_events_out(
     server: Server, visit: Visit
 ) -> None:
@@ -189,6 +204,9 @@ def test_a_miss_shows_what_differs_and_copies_a_mock_that_would_have_matched(
     server.control("mocks?session=checkout", mock)
     server.chat(REFUND, prefix="/@checkout")
     expect(rows(page).first.locator(".status")).to_have_text("200")
+    # A letter that both have by chance is no part of a common text: "image", "… asks for this one".
+    server.send("/v1/images/generations", {"model": "gpt-image-1", "prompt": "a cat"})
+    expect(opened(page, "a cat").locator(".got mark").first).to_have_text("image")
 
 
 def test_a_mock_that_would_have_matched_is_added_to_the_session_that_missed_it(
@@ -251,6 +269,7 @@ def test_filters_by_text_provider_session_misses_and_violations(
     expect(page.get_by_role("heading", name="No request fits the filters")).to_be_visible()
     page.get_by_role("button", name="Show all").click()
     expect(rows(page)).to_have_count(11)
+    assert "#" not in page.url
     page.get_by_role("button", name="Violations").click()
     for row in rows(page).all():
         expect(row.locator(".end")).to_contain_text("violation")
@@ -269,6 +288,9 @@ def test_a_pause_holds_the_list_and_its_end_shows_what_came(server: Server, visi
     resume.click()
     expect(rows(page)).to_have_count(2)
     expect(page.locator("#state")).to_have_text("Live")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Clear").click()
+    expect(rows(page)).to_have_count(0)
 
 
 def test_clear_forgets_the_requests_of_the_chosen_session_and_a_reset_takes_its_rows_away(
@@ -387,6 +409,10 @@ def test_below_the_prefix_of_a_session_the_page_shows_that_session(
     expect(rows(page)).to_have_count(1)
     expect(rows(page)).to_contain_text("mine")
     assert page.url.split("#")[0].endswith("checkout/__mock__/")
+    page.get_by_label("Session", exact=True).select_option("All sessions")
+    expect(rows(page)).to_have_count(2)
+    page.reload()
+    expect(rows(page)).to_have_count(2)
 
 
 def test_a_server_with_a_token_asks_for_it_where_it_is_needed(tmp_path: Path, visit: Visit) -> None:
@@ -397,6 +423,7 @@ def test_a_server_with_a_token_asks_for_it_where_it_is_needed(tmp_path: Path, vi
         page = visit(server.url, extra_http_headers={"X-Forwarded-For": "10.0.0.7"})
         expect(page.get_by_role("heading", name="wants its control token")).to_be_visible()
         expect(page.locator("#locked")).to_contain_text("--control-token")
+        expect(page.locator("#requests")).to_have_attribute("inert", "")  # no key leads below it
         page.get_by_label("Control token").fill("wrong")
         page.get_by_role("button", name="Connect").click()
         expect(page.get_by_text("That is not the token.")).to_be_visible()
@@ -404,6 +431,8 @@ def test_a_server_with_a_token_asks_for_it_where_it_is_needed(tmp_path: Path, vi
         page.get_by_label("Control token").press("Enter")
         expect(page.locator("#state")).to_have_text("Live")
         expect(page.locator("#locked")).to_be_hidden()
+        page.get_by_label("Filter requests by text").focus()
+        expect(page.get_by_label("Filter requests by text")).to_be_focused()
         expect(rows(page)).to_have_count(1)
 
 
@@ -437,6 +466,58 @@ def test_keys_go_through_the_list_open_close_and_search(server: Server, visit: V
     page.get_by_role("tab", name="Requests").press("ArrowRight")
     expect(page.get_by_role("tab", name="Mocks")).to_be_focused()
     expect(page.get_by_role("tabpanel", name="Mocks")).to_be_visible()
+
+
+def test_the_focus_stays_when_what_has_it_is_drawn_anew(server: Server, visit: Visit) -> None:
+    play(server)
+    page = visit(server.url)
+    details = opened(page, "Count to twenty.")
+    held = details.get_by_role("button", name="Release 1 event")
+    expect(details.locator(".events li")).to_have_count(1)
+    held.press("Enter")
+    expect(details.locator(".events li")).to_have_count(2)
+    expect(held).to_be_focused()
+    details.get_by_role("button", name="Release all").press("Enter")
+    expect(held).to_have_count(0)
+    expect(details).to_be_focused()
+    older = details.get_by_role("button", name="Older request")
+    older.press("Enter")
+    expect(details).to_contain_text("refund policy")
+    expect(older).to_be_focused()
+    page.get_by_role("tab", name="Mocks").click()
+    mock = page.locator("details.mock summary").first
+    mock.focus()
+    server.chat("Explain recursion in one sentence.")
+    expect(mock).to_contain_text("5 ×")
+    expect(mock).to_be_focused()
+    page.get_by_role("tab", name="Sessions").click()
+    reset = page.get_by_role("button", name="Reset").first
+    reset.press("Enter")
+    expect(page.get_by_role("row").nth(1).get_by_role("cell").nth(1)).to_have_text("0")
+    expect(reset).to_be_focused()
+
+
+def test_a_page_behind_another_gives_up_its_connection_and_misses_nothing(
+    server: Server, visit: Visit
+) -> None:
+    page = visit(server.url)
+    server.chat("before")
+    expect(rows(page)).to_have_count(1)
+    hidden = "is => { Object.defineProperty(document, 'hidden', { value: is, configurable: true });"
+    hidden += " document.dispatchEvent(new Event('visibilitychange')); }"
+    page.evaluate(hidden, True)
+    expect(page.locator("#state")).to_have_text("Live")
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(rows(other)).to_have_count(1)
+    expect(page.locator("#state")).to_have_text("Connecting…")
+    server.chat("meanwhile")
+    expect(rows(other)).to_have_count(2)
+    page.evaluate(hidden, False)
+    expect(page.locator("#state")).to_have_text("Live")
+    server.chat("after")
+    expect(rows(page)).to_have_count(3)
+    expect(rows(page).nth(1)).to_contain_text("meanwhile")
 
 
 def serious(page: Page) -> List[Dict[str, Any]]:

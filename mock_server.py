@@ -77,6 +77,7 @@ import time
 import unicodedata
 import warnings
 import zlib
+from abc import ABCMeta
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict, deque
 from datetime import datetime
@@ -51902,11 +51903,13 @@ class SessionMethods:
 # The server: ports and their life.
 
 
-class Presented(type):
-    """A class whose help and completions are of what users use, not of what that is made of."""
+class Presented(ABCMeta):
+    """A class whose help and completions are of what users use, not of what that is made of.  It
+    may have one more base, which may be abstract: so ABCMeta."""
 
     def __dir__(cls) -> List[str]:
-        return PRESENTED
+        of_others = set(cls.__mro__).difference(MockServer.__mro__)
+        return sorted({*PRESENTED, *(name for kind in of_others for name in vars(kind))})
 
 
 # What is special about every object, what a session has, and what a server has beside that.
@@ -51996,7 +51999,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer, metaclass=Presented):
         return f"<MockServer {self.url}{' (closed)' if self.stopping else ''}>"
 
     def __dir__(self) -> List[str]:
-        return PRESENTED
+        return dir(type(self))
 
     @property
     def url(self) -> str:

@@ -39,15 +39,17 @@ def llm_plugin() -> ModuleType:
     """What pytest is given: a module of the fixtures and hooks, which only pytest can make."""
     import pytest
 
-    made: Any = ModuleType(LLM_PLUGIN)
-    made.llm = pytest.fixture()(llm)
-    made.llm_server = pytest.fixture(scope="session")(llm_server)
-    made.llm_options = pytest.fixture(scope="session")(llm_options)
-    # The last of those that are asked to run a test, and only if it has passed.
-    made.pytest_runtest_call = pytest.hookimpl(trylast=True)(check_leftovers)
-    # Before the report is made, which can't be added to later.
-    made.pytest_runtest_makereport = pytest.hookimpl(tryfirst=True)(tell_leftovers)
-    return made  # type: ignore[no-any-return]
+    plugin = ModuleType(LLM_PLUGIN)
+    vars(plugin).update(
+        llm=pytest.fixture()(llm),
+        llm_server=pytest.fixture(scope="session")(llm_server),
+        llm_options=pytest.fixture(scope="session")(llm_options),
+        # The last of those that are asked to run a test, and only if it has passed.
+        pytest_runtest_call=pytest.hookimpl(trylast=True)(check_leftovers),
+        # Before the report is made, which can't be added to later.
+        pytest_runtest_makereport=pytest.hookimpl(tryfirst=True)(tell_leftovers),
+    )
+    return plugin
 
 
 def llm_options() -> Dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 import shlex
 import shutil
 import subprocess
@@ -15,20 +14,19 @@ from typing import Any, Dict
 
 import pytest
 from clients import chat, fetch
-from pages import PAGES, ROOT, blocks, chapter, is_printed
+from pages import CURL, PAGES, ROOT, blocks, chapter, is_printed
 from sdk import OpenAI
 
 from mock_server import MockServer
 
 README = PAGES["README.md"]
 needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
-PAIRS = re.compile(r"```sh\n(curl .+?)\n```\n```text\n(.+?)\n```", re.S)
 
 
 @needs_curl
 def test_curl_prints_what_stands_there_in_this_order() -> None:
     with MockServer(data=str(ROOT / "data")) as server:
-        for command, printed in PAIRS.findall(README):
+        for command, printed in CURL.findall(README):
             words = shlex.split(command.replace("http://127.0.0.1:5001", server.url))
             done = subprocess.run(
                 [*words[:1], "--noproxy", "*", *words[1:]],

@@ -77,6 +77,7 @@ import time
 import unicodedata
 import warnings
 import zlib
+from abc import ABCMeta
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict, deque
 from datetime import datetime
@@ -1155,7 +1156,6 @@ HOST_NAME = re.compile(
 )
 ALL = "all"  # rules of providers, those among them that are off unless asked for
 URL_TEXT = re.compile(r"[\x21-\x7e]+")
-SHELLS = ("bash", "zsh", "fish")
 FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -1266,13 +1266,6 @@ def word_of(words: str) -> Kind:
     return Kind(str, lambda node: node.choice(listed), words=listed)
 
 
-def checked_shell(node: OptionNode) -> str:
-    """A shell for which there are completions."""
-    if node.value not in SHELLS:
-        node.expected("bash, zsh or fish")
-    return str(node.value)
-
-
 def port_and_dialect(text: str) -> Tuple[int, str]:
     """The two halves of `5001=mistral`."""
     port, _, name = text.partition("=")
@@ -1344,7 +1337,7 @@ CREDENTIAL = Kind(
     lambda text: separated_credentials(text, os.pathsep),
     words=CREDENTIAL_NAMES,
 )
-SHELL = Kind(str, checked_shell, words=SHELLS)
+SHELL = word_of("bash|zsh|fish")
 SEED = whole("a whole number", float("-inf"), float("inf"))
 BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
 REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
@@ -51949,11 +51942,13 @@ class SessionMethods:
 # The server: ports and their life.
 
 
-class Presented(type):
-    """A class whose help and completions are of what users use, not of what that is made of."""
+class Presented(ABCMeta):
+    """A class whose help and completions are of what users use, not of what that is made of.  It
+    may have one more base, which may be abstract: so ABCMeta."""
 
     def __dir__(cls) -> List[str]:
-        return PRESENTED
+        of_others = set(cls.__mro__).difference(MockServer.__mro__)
+        return sorted({*PRESENTED, *(name for kind in of_others for name in vars(kind))})
 
 
 # What is special about every object, what a session has, and what a server has beside that.
@@ -52043,7 +52038,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer, metaclass=Presented):
         return f"<MockServer {self.url}{' (closed)' if self.stopping else ''}>"
 
     def __dir__(self) -> List[str]:
-        return PRESENTED
+        return dir(type(self))
 
     @property
     def url(self) -> str:
@@ -52745,15 +52740,17 @@ def llm_plugin() -> ModuleType:
     """What pytest is given: a module of the fixtures and hooks, which only pytest can make."""
     import pytest
 
-    made: Any = ModuleType(LLM_PLUGIN)
-    made.llm = pytest.fixture()(llm)
-    made.llm_server = pytest.fixture(scope="session")(llm_server)
-    made.llm_options = pytest.fixture(scope="session")(llm_options)
-    # The last of those that are asked to run a test, and only if it has passed.
-    made.pytest_runtest_call = pytest.hookimpl(trylast=True)(check_leftovers)
-    # Before the report is made, which can't be added to later.
-    made.pytest_runtest_makereport = pytest.hookimpl(tryfirst=True)(tell_leftovers)
-    return made  # type: ignore[no-any-return]
+    plugin = ModuleType(LLM_PLUGIN)
+    vars(plugin).update(
+        llm=pytest.fixture()(llm),
+        llm_server=pytest.fixture(scope="session")(llm_server),
+        llm_options=pytest.fixture(scope="session")(llm_options),
+        # The last of those that are asked to run a test, and only if it has passed.
+        pytest_runtest_call=pytest.hookimpl(trylast=True)(check_leftovers),
+        # Before the report is made, which can't be added to later.
+        pytest_runtest_makereport=pytest.hookimpl(tryfirst=True)(tell_leftovers),
+    )
+    return plugin
 
 
 def llm_options() -> Dict[str, Any]:
@@ -52824,10 +52821,14 @@ def check_marker(item: Any) -> None:
     """Have the test fail at once whose marker says what can't be followed."""
     import pytest
 
+    marker = item.get_closest_marker("llm")
+    wrong = [repr(value) for value in marker.args] if marker else []
     for name, value in asked_by_marker(item).items():
         if name not in LLM_KEYWORDS or not isinstance(value, bool):
-            told = f"@pytest.mark.llm: found {name}={value!r}, expected {LLM_MARKER.split(':')[0]}"
-            pytest.fail(told, pytrace=False)
+            wrong.append(f"{name}={value!r}")
+    if wrong:
+        expected = LLM_MARKER.split(":")[0]
+        pytest.fail(f"@pytest.mark.llm: found {wrong[0]}, expected {expected}", pytrace=False)
 
 
 def leftovers_of(session: Any, item: Any, **more: bool) -> str:

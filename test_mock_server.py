@@ -33,6 +33,7 @@ sys.dont_write_bytecode = True
 
 import pytest  # noqa: E402
 from pages import (  # noqa: E402
+    CURL,
     PAGES,
     blocks,
     chapter,
@@ -1108,7 +1109,6 @@ def test_the_readmes_paths_lead_where_it_says() -> None:
 
 
 BREAKING = page("faults").split("\n## Rate limits")[0]
-CURL = re.compile(r"```sh\n(curl .+?)\n```\n```text\n(.+?)\n```", re.S)
 
 
 def curled(port: int, command: str) -> Tuple[str, str]:

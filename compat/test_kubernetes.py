@@ -13,6 +13,7 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -23,14 +24,14 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import pytest
+from pages import ROOT, blocks, page
 
 import mock_server as m
 
 yaml = pytest.importorskip("yaml")
 kubernetes_validate = pytest.importorskip("kubernetes_validate")
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = (ROOT / "docs" / "kubernetes.md").read_text("utf-8")
+PAGE = page("kubernetes")
 VARIANTS = ("base", "overlays/tests", "overlays/tls", "overlays/tls-at-start")
 VERSIONS = ("1.25", "1.28", "1.31", "1.34", "1.37")
 NAMESPACE = "llm-mocks"
@@ -47,14 +48,13 @@ PATIENCE = 30.0
 
 def lines_of(language: str) -> List[str]:
     """The lines of the page's blocks in a language, without comments."""
-    found = re.findall(rf"^```{language}\n(.+?)\n```$", PAGE, re.S | re.M)
-    return [line for block in found for line in block.split("\n") if line[:1] not in ("#", "")]
+    lines = "\n".join(blocks(language, PAGE)).split("\n")
+    return [line for line in lines if line[:1] not in ("#", "")]
 
 
 def yaml_blocks() -> List[Any]:
     """The objects in the page's blocks of YAML."""
-    found = re.findall(r"^```yaml\n(.+?)\n```$", PAGE, re.S | re.M)
-    return [item for block in found for item in yaml.safe_load_all(block)]
+    return [item for block in blocks("yaml", PAGE) for item in yaml.safe_load_all(block)]
 
 
 def run(line: str, folder: Path) -> str:
@@ -239,7 +239,8 @@ class Pod(NamedTuple):
         if self.trusted is None:
             return HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         connection = HTTPSConnection(HOST, self.port, timeout=PATIENCE, context=self.trusted)
-        connection._create_connection = lambda address, *rest: m.socket.create_connection(  # type: ignore[attr-defined]
+        # It has no public way to connect elsewhere than to the name that it checks.
+        connection._create_connection = lambda address, *rest: socket.create_connection(  # type: ignore[attr-defined]
             ("127.0.0.1", address[1]), PATIENCE
         )
         return connection

@@ -14,6 +14,8 @@ PAGES: Dict[str, str] = {
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 }
 ALL = "\n".join(PAGES.values())
+# A line of curl, and what comes back.
+CURL = re.compile(r"^```sh\n(curl .+?)\n```\n```text\n(.+?)\n```$", re.S | re.M)
 
 # What the tests of all pages don't run (JSON that is a mock, a line of curl with what comes back,
 # lines that start the server) is run by a test of its own: for a page and a language how many such

@@ -10,10 +10,13 @@ import contextlib
 import multiprocessing
 import os
 import pickle
+import sys
+import traceback
 import warnings
 from itertools import groupby
 from multiprocessing.connection import Connection, wait
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from multiprocessing.context import ForkProcess
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import pytest
 
@@ -38,9 +41,10 @@ def usual_number() -> int:
 
 
 def number_of_processes(config: pytest.Config, files: Files) -> int:
-    """How many there are to be: one where somebody looks on, or where there is no fork."""
+    """How many there are to be: one where somebody looks on, or where a process can't be forked
+    safely (macOS: multiprocessing, "Contexts and start methods")."""
     looks_on = config.getoption("usepdb") or config.getoption("capture") == "no"
-    if looks_on or config.getoption("collectonly") or not hasattr(os, "fork"):
+    if looks_on or config.getoption("collectonly") or sys.platform != "linux":
         return 1
     return min(config.getoption("--processes") or usual_number(), len(files))
 
@@ -87,16 +91,26 @@ class Teller:
 
 
 def run_files(session: pytest.Session, files: Files, orders: Connection) -> None:
-    """Run the file whose number comes, until that is None, and send what is told of it."""
+    """Run the file whose number comes, until that is None, and send what is told of it, and why it
+    was not run to its end."""
     teller = Teller()
     session.config.pluginmanager.register(teller)
     for number in iter(orders.recv, None):
-        following: List[Optional[pytest.Item]] = [*files[number][1:], None]
-        for item, after in zip(files[number], following):
-            if not session.shouldfail:
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
-        orders.send(teller.kept)
+        problem = ""
+        try:
+            run_file(session, files[number])
+        except Exception:  # noqa: BLE001  pytest.exit(), or what a hook raises
+            problem = traceback.format_exc()
+        orders.send((teller.kept, problem))
         teller.kept.clear()
+
+
+def run_file(session: pytest.Session, items: List[pytest.Item]) -> None:
+    """Run the tests of a file."""
+    following: List[Optional[pytest.Item]] = [*items[1:], None]
+    for item, after in zip(items, following):
+        if not session.shouldfail:
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
 
 
 def work(
@@ -115,25 +129,43 @@ def work(
         run_files(session, files, orders)
 
 
+def told_of_file(orders: Connection, process: ForkProcess) -> Tuple[List[bytes], str]:
+    """What a process sends of its file; if a test has killed it, that it did."""
+    try:
+        told: Tuple[List[bytes], str] = orders.recv()
+    except (EOFError, OSError):
+        process.join()
+        return [], f"its process ended, with status {process.exitcode}"
+    return told
+
+
 def told_by_processes(session: pytest.Session, files: Files, number: int) -> Iterator[Telling]:
     """What is told of the tests in these files, which so many processes run."""
     forked = multiprocessing.get_context("fork")
     waiting = iter(range(len(files)))
-    running: Dict[Any, Any] = {}
+    running: Dict[Connection, Tuple[ForkProcess, int]] = {}
     for _ in range(number):
         here, there = forked.Pipe()
         told = (session, files, there, [*running, here])
-        running[here] = forked.Process(target=work, args=told, daemon=True)
-        running[here].start()
+        process = forked.Process(target=work, args=told, daemon=True)
+        process.start()
         there.close()
-        here.send(next(waiting))
+        running[here] = process, next(waiting)
+        here.send(running[here][1])
     while running:
         for orders in wait(list(running)):
-            yield from map(pickle.loads, orders.recv())  # EOFError: a test has killed its process
+            process, done = running.pop(orders)
+            kept, problem = told_of_file(orders, process)
+            yield from map(pickle.loads, kept)
+            if problem:
+                session.shouldfail = f"{files[done][0].path}: {problem}"
             order = None if session.shouldfail else next(waiting, None)
-            orders.send(order)
+            with contextlib.suppress(BrokenPipeError):
+                orders.send(order)
             if order is None:
-                running.pop(orders).join()
+                process.join()
+            else:
+                running[orders] = process, order
 
 
 def pytest_runtestloop(session: pytest.Session) -> Optional[bool]:
@@ -142,6 +174,9 @@ def pytest_runtestloop(session: pytest.Session) -> Optional[bool]:
     number = number_of_processes(session.config, files)
     if number < 2:
         return None
+    # All use the folder that is made here, whose lock and whose elders go when this process ends.
+    config: Any = session.config
+    config._tmp_path_factory.getbasetemp()
     for telling in told_by_processes(session, files, number):
         telling.tell(session.config)
     if session.shouldfail:

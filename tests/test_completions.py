@@ -133,6 +133,7 @@ def test_a_shell_completes_options_and_their_values(shell: str, tmp_path: Path) 
 
 
 def test_they_are_printed(capsys: Any) -> None:
+    assert list(m.COMPLETIONS) == m.SHELL.words
     for shell, script in m.COMPLETIONS.items():
         assert m.main(["--completions", shell]) == 0
         assert capsys.readouterr() == (script() + "\n", "")
@@ -140,7 +141,7 @@ def test_they_are_printed(capsys: Any) -> None:
 
 def test_what_can_not_be_followed_is_told(capsys: Any) -> None:
     said = {
-        "csh": '--completions: expected bash, zsh or fish, found "csh"',
+        "csh": '--completions: found "csh"; did you mean "zsh"?',
         "bash 5001": "port has no effect with --completions, which only prints them",
         "bash --tls": "--tls has no effect with --completions, which only prints them",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import inspect
 import pydoc
 import re
@@ -75,7 +76,18 @@ def test_dir_and_help_tell_what_users_use() -> None:
     text = pydoc.render_doc(MockServer, renderer=pydoc.plaintext)
     assert not re.search("process_request|begin_to_close|request_queue_size", text)
     assert all(re.search(rf"\b{name}\b", text) for name in public if name not in ("host", "port"))
-    assert m.Presented.__dir__(MockServer) == m.PRESENTED
+    assert dir(MockServer) == m.PRESENTED
+
+
+def test_a_server_can_be_subclassed_and_shows_what_is_added() -> None:
+    class Asking:
+        def ask(self) -> None: ...
+
+    class Greeting(MockServer, Asking, abc.ABC):
+        def greet(self) -> None: ...
+
+    added = {name for name in set(dir(Greeting)) - set(m.PRESENTED) if name[0] != "_"}
+    assert added == {"ask", "greet"}
 
 
 def keys_of(kind: Any) -> List[str]:

@@ -17,7 +17,8 @@ from samples import answerer, bytes_of, complaint_of, request_of
 import mock_server as m
 from mock_server import MockServer
 
-PLACE = r"\(tests/test_functions\.py:\d+\)"
+LINE = r"(?:tests/)?test_functions\.py:\d+"  # told from where the tests are started
+PLACE = rf"\({LINE}\)"
 
 
 def answering(*mocks: Any, **settings: Any) -> m.Answerer:
@@ -116,7 +117,7 @@ def stopped(request: Any) -> Any:
 
 
 WRONG: List[Any] = [
-    (boom, rf"function boom {PLACE} raised KeyError: 'Hi', at tests/test_functions\.py:\d+"),
+    (boom, rf"function boom {PLACE} raised KeyError: 'Hi', at {LINE}"),
     (stopped, rf"function stopped {PLACE} raised Failed: not this, at .+"),
     (lambda: "x", rf"lambda {PLACE} raised TypeError: .+ 1 was given"),
     (lambda _: None, rf"lambda {PLACE} returned None, expected a response, such as .+"),

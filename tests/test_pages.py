@@ -6,16 +6,15 @@ import re
 from collections import Counter
 from typing import List
 
-from pages import PAGES, ROOT, RUN_BY
+from pages import CURL, PAGES, ROOT, RUN_BY
 
 BLOCK = re.compile(r"^```(\w*)\n(.+?)\n```$", re.S | re.M)
-IN_PAIRS = re.compile(r"^```sh\n(curl .+?)\n```\n```text\n(.+?)\n```$", re.S | re.M)
 STARTS = re.compile(r"(python3 mock_server\.py .+\n?)+")
 
 
 def left_over(text: str) -> List[str]:
     """The languages of a page's blocks that the tests of all pages do not run."""
-    found = BLOCK.findall(IN_PAIRS.sub("", text))
+    found = BLOCK.findall(CURL.sub("", text))
     return [language for language, block in found if not STARTS.fullmatch(block)]
 
 

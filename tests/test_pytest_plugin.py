@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 from typing import Any, Dict
 
 from program import ROOT
@@ -66,6 +67,10 @@ def test_marked(llm):
 
 @pytest.mark.llm(unsued=False)
 def test_marked_wrongly(llm):
+    pass
+
+@pytest.mark.llm(False)
+def test_marked_by_place(llm):
     pass
 
 @pytest.mark.parametrize("text", ["a/b", "*", "\\u00e9" * 200])
@@ -143,7 +148,12 @@ def test_a_test_fails_at_its_end_for_what_is_left_over_in_words(pytester: Any) -
         first, hint = failed.pop(name).split("\n")
         assert first == line, name
         assert hint.startswith("(The fixture llm looks for this") and hint.endswith("otherwise.)")
-    assert set(failed) == {"test_own_failure", "test_bad_mock", "test_marked_wrongly"}
+    assert set(failed) == {
+        "test_own_failure",
+        "test_bad_mock",
+        "test_marked_wrongly",
+        "test_marked_by_place",
+    }
     assert "assert 404 == 'pong'" in failed["test_own_failure"]
     sections = dict(reports["test_own_failure"].sections)
     assert "no mock answered POST" in sections["Captured llm call"]
@@ -153,6 +163,7 @@ def test_a_test_fails_at_its_end_for_what_is_left_over_in_words(pytester: Any) -
     assert "mock_server.py" not in failed["test_bad_mock"]
     wrong = "@pytest.mark.llm: found unsued=False, expected llm(unused=True, unmatched=True, "
     assert failed["test_marked_wrongly"].startswith(wrong)
+    assert failed["test_marked_by_place"].startswith(wrong.replace("unsued=", ""))
     assert reports["test_expected_to_fail"].skipped and reports["test_skipped"].skipped
     assert not m.LLM_SESSIONS
 
@@ -183,7 +194,11 @@ def test_options_of_the_server_are_a_fixture_and_it_is_closed_at_the_end(pyteste
 
 
 def test_where_no_test_uses_it_there_is_no_thread_and_no_server(pytester: Any) -> None:
-    pytester.makepyfile("import threading\ndef test_it(): assert threading.active_count() == 1")
+    before = [thread.ident for thread in threading.enumerate()]  # other tests' own may still end
+    pytester.makepyfile(
+        f"import threading\nBEFORE = {before}\n"
+        "def test_it(): assert {one.ident for one in threading.enumerate()} <= {*BEFORE}"
+    )
     # As an entry point is imported: the room of the package, without the rest.
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); import mock_server.pytest_plugin; "

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import types
-import urllib.request
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, List
 
 import pytest
 from pages import ROOT, blocks, first_words, page, table, words
+from sdk import OpenAI
 
 import mock_server as m
 
@@ -20,45 +19,11 @@ PAGE = page("python")
 FILE = re.compile(r"# (\w+\.py)\n")  # the first line of a block that is a file of tests
 
 
-class Client:
-    """Just enough of OpenAI's SDK."""
-
-    def __init__(self, base_url: str, api_key: str, max_retries: int = 2) -> None:
-        self.chat = self.completions = self
-        self.url = base_url + "/chat/completions"
-
-    def create(self, **body: Any) -> Any:
-        data = json.dumps(body).encode()
-        request = urllib.request.Request(self.url, data, {"Content-Type": "application/json"})
-        answer = urllib.request.urlopen(request, timeout=10)
-        if body.get("stream"):
-            return self.chunks(answer)
-        with answer:
-            return read(answer.read())
-
-    @staticmethod
-    def chunks(answer: Any) -> Iterator[Any]:
-        with answer:
-            for line in answer:
-                if line.startswith(b"data: {"):
-                    yield read(line[6:])
-
-
-def read(data: bytes) -> Any:
-    """JSON whose members are attributes; those that are not there are None."""
-
-    class Found(types.SimpleNamespace):
-        def __getattr__(self, name: str) -> Any:
-            return None
-
-    return json.loads(data, object_hook=lambda found: Found(**found))
-
-
 @pytest.fixture(autouse=True)
 def openai(monkeypatch: pytest.MonkeyPatch) -> None:
     """A module of that name, for a repository whose tests need nothing but pytest."""
     module: Any = types.ModuleType("openai")
-    module.OpenAI = Client
+    module.OpenAI = OpenAI
     monkeypatch.setitem(sys.modules, "openai", module)
 
 

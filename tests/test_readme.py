@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import http.client
 import importlib.util
 import json
-import re
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Dict, Iterator
+from typing import Any, Dict
 
 import pytest
 from clients import chat, fetch
-from pages import PAGES, ROOT, blocks, chapter, is_printed
+from pages import CURL, PAGES, ROOT, blocks, chapter, is_printed
+from sdk import OpenAI
 
 from mock_server import MockServer
 
 README = PAGES["README.md"]
 needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
-PAIRS = re.compile(r"```sh\n(curl .+?)\n```\n```text\n(.+?)\n```", re.S)
 
 
 @needs_curl
 def test_curl_prints_what_stands_there_in_this_order() -> None:
     with MockServer(data=str(ROOT / "data")) as server:
-        for command, printed in PAIRS.findall(README):
+        for command, printed in CURL.findall(README):
             words = shlex.split(command.replace("http://127.0.0.1:5001", server.url))
             done = subprocess.run(
                 [*words[:1], "--noproxy", "*", *words[1:]],
@@ -40,50 +38,9 @@ def test_curl_prints_what_stands_there_in_this_order() -> None:
             assert is_printed(printed, out), command
 
 
-class Client:
-    """Just enough of the OpenAI SDK."""
-
-    def __init__(self, base_url: str, api_key: str) -> None:
-        self.chat = self.completions = self
-        host, _, path = base_url.partition("://")[2].partition("/")
-        self.port, self.path = int(host.partition(":")[2]), f"/{path}/chat/completions"
-
-    def create(self, **body: Any) -> Any:
-        chunks = self.events(body)
-        return chunks if body.get("stream") else next(chunks)
-
-    def events(self, body: Any) -> Iterator[Any]:
-        """The objects that come, as they come."""
-        for text in streamed(self.port, self.path, body):
-            yield json.loads(text, object_hook=lambda found: Delta(**found))
-
-
-class Delta(SimpleNamespace):
-    """An object of an answer; what it has not is None."""
-
-    def __getattr__(self, name: str) -> None:
-        return None
-
-
-def streamed(port: int, path: str, body: Any) -> Iterator[bytes]:
-    """The data of the events of a stream, each as it comes; of a whole answer the body."""
-    data = json.dumps(body).encode()
-    if not body.get("stream"):
-        yield fetch(port, "POST", path, data)[1]
-        return
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request("POST", path, data)
-        for line in iter(connection.getresponse().readline, b""):
-            if line.startswith(b"data: {"):
-                yield line[len(b"data: ") :]
-    finally:
-        connection.close()
-
-
 def test_its_python_runs(server: MockServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "openai", SimpleNamespace(OpenAI=Client))
-    known: Dict[str, Any] = {"MockServer": MockServer, "OpenAI": Client, "gateway": str}
+    monkeypatch.setitem(sys.modules, "openai", SimpleNamespace(OpenAI=OpenAI))
+    known: Dict[str, Any] = {"MockServer": MockServer, "OpenAI": OpenAI, "gateway": str}
     exec(blocks("python", chapter(README, "## Gates"))[0], dict(known))  # noqa: S102
     exec(blocks("python", chapter(README, "## From pytest"))[0], known)  # noqa: S102
     session = server.session("a")

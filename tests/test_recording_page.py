@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import types
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
@@ -16,6 +15,7 @@ import pytest
 from clients import fetch
 from pages import ALL
 from samples import SAMPLES, call_of, wire_of
+from sdk import OpenAI
 
 import mock_server as m
 from mock_server import MockServer
@@ -117,24 +117,13 @@ def test_the_five_commands_lead_from_a_key_to_a_committed_mock(
 def test_the_python_records_where_it_is_told_to_and_replays_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Client:
-        """Just enough of the OpenAI SDK."""
-
-        def __init__(self, base_url: str, api_key: str) -> None:
-            self.chat = self.completions = self
-            self.port = int(base_url.split(":")[2].split("/")[0])
-
-        def create(self, **body: Any) -> Any:
-            _, answer = fetch(self.port, "POST", "/v1/chat/completions", json.dumps(body).encode())
-            return json.loads(answer, object_hook=lambda found: types.SimpleNamespace(**found))
-
     monkeypatch.chdir(tmp_path)
     (code,) = blocks("python", "From Python")
     with provider() as real:
         monkeypatch.setenv("RECORD", f"openai={real.url}")
-        exec(code, {"OpenAI": Client})  # noqa: S102
+        exec(code, {"OpenAI": OpenAI})  # noqa: S102
         monkeypatch.setenv("RECORD", "")
-        exec(code, {"OpenAI": Client})  # noqa: S102
+        exec(code, {"OpenAI": OpenAI})  # noqa: S102
         assert len(real.requests) == 1
 
 

@@ -21,7 +21,6 @@ HOST_NAME = re.compile(
 )
 ALL = "all"  # rules of providers, those among them that are off unless asked for
 URL_TEXT = re.compile(r"[\x21-\x7e]+")
-SHELLS = ("bash", "zsh", "fish")
 FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -132,13 +131,6 @@ def word_of(words: str) -> Kind:
     return Kind(str, lambda node: node.choice(listed), words=listed)
 
 
-def checked_shell(node: OptionNode) -> str:
-    """A shell for which there are completions."""
-    if node.value not in SHELLS:
-        node.expected("bash, zsh or fish")
-    return str(node.value)
-
-
 def port_and_dialect(text: str) -> Tuple[int, str]:
     """The two halves of `5001=mistral`."""
     port, _, name = text.partition("=")
@@ -210,7 +202,7 @@ CREDENTIAL = Kind(
     lambda text: separated_credentials(text, os.pathsep),
     words=CREDENTIAL_NAMES,
 )
-SHELL = Kind(str, checked_shell, words=SHELLS)
+SHELL = word_of("bash|zsh|fish")
 SEED = whole("a whole number", float("-inf"), float("inf"))
 BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
 REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)

@@ -39,15 +39,17 @@ def llm_plugin() -> ModuleType:
     """What pytest is given: a module of the fixtures and hooks, which only pytest can make."""
     import pytest
 
-    made: Any = ModuleType(LLM_PLUGIN)
-    made.llm = pytest.fixture()(llm)
-    made.llm_server = pytest.fixture(scope="session")(llm_server)
-    made.llm_options = pytest.fixture(scope="session")(llm_options)
-    # The last of those that are asked to run a test, and only if it has passed.
-    made.pytest_runtest_call = pytest.hookimpl(trylast=True)(check_leftovers)
-    # Before the report is made, which can't be added to later.
-    made.pytest_runtest_makereport = pytest.hookimpl(tryfirst=True)(tell_leftovers)
-    return made  # type: ignore[no-any-return]
+    plugin = ModuleType(LLM_PLUGIN)
+    vars(plugin).update(
+        llm=pytest.fixture()(llm),
+        llm_server=pytest.fixture(scope="session")(llm_server),
+        llm_options=pytest.fixture(scope="session")(llm_options),
+        # The last of those that are asked to run a test, and only if it has passed.
+        pytest_runtest_call=pytest.hookimpl(trylast=True)(check_leftovers),
+        # Before the report is made, which can't be added to later.
+        pytest_runtest_makereport=pytest.hookimpl(tryfirst=True)(tell_leftovers),
+    )
+    return plugin
 
 
 def llm_options() -> Dict[str, Any]:
@@ -118,10 +120,14 @@ def check_marker(item: Any) -> None:
     """Have the test fail at once whose marker says what can't be followed."""
     import pytest
 
+    marker = item.get_closest_marker("llm")
+    wrong = [repr(value) for value in marker.args] if marker else []
     for name, value in asked_by_marker(item).items():
         if name not in LLM_KEYWORDS or not isinstance(value, bool):
-            told = f"@pytest.mark.llm: found {name}={value!r}, expected {LLM_MARKER.split(':')[0]}"
-            pytest.fail(told, pytrace=False)
+            wrong.append(f"{name}={value!r}")
+    if wrong:
+        expected = LLM_MARKER.split(":")[0]
+        pytest.fail(f"@pytest.mark.llm: found {wrong[0]}, expected {expected}", pytrace=False)
 
 
 def leftovers_of(session: Any, item: Any, **more: bool) -> str:

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from abc import ABCMeta
 from email.utils import formatdate
 from http.server import ThreadingHTTPServer
 from typing import Any, Iterable, List, Optional, Sequence, Set, Tuple, Union
@@ -32,11 +33,13 @@ from .options import Settings, read_keywords
 from .session_methods import SessionMethods
 
 
-class Presented(type):
-    """A class whose help and completions are of what users use, not of what that is made of."""
+class Presented(ABCMeta):
+    """A class whose help and completions are of what users use, not of what that is made of.  It
+    may have one more base, which may be abstract: so ABCMeta."""
 
     def __dir__(cls) -> List[str]:
-        return PRESENTED
+        of_others = set(cls.__mro__).difference(MockServer.__mro__)
+        return sorted({*PRESENTED, *(name for kind in of_others for name in vars(kind))})
 
 
 # What is special about every object, what a session has, and what a server has beside that.
@@ -126,7 +129,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer, metaclass=Presented):
         return f"<MockServer {self.url}{' (closed)' if self.stopping else ''}>"
 
     def __dir__(self) -> List[str]:
-        return PRESENTED
+        return dir(type(self))
 
     @property
     def url(self) -> str:

@@ -34789,6 +34789,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
     if callable(response.value):
         return Answer(Usual(), 200, Delivery(), function=parse_function(response))
+    if isinstance(response.value, str):
+        response.expected('an object such as {"text": "…"}')
     response.only(RESPONSE_KEYS, NOT_OF_A_RESPONSE)
     forms = forms_of(response)
     status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
@@ -35127,7 +35129,7 @@ ELSEWHERE_IN_A_MOCK: Mapping[str, str] = {
     **dict.fromkeys(RESPONSE_KEYS, 'belongs into "response"'),
     **dict.fromkeys(MATCH_KEYS.keys() & set(RESPONSE_KEYS), 'belongs into "match" or "response"'),
     **dict.fromkeys(("request", "mappings"), "is of WireMock's form; " + FORM_OF_A_MOCK),
-    "fixtures": "is of aimock's form; " + FORM_OF_A_MOCK,
+    "fixtures": "is of aimock's form; --import FILE makes mocks of it",
     "mocks": "a file or a body is a mock, or an array of them, without a name",
 }
 
@@ -51759,23 +51761,18 @@ class MockLimit(TypedDict, total=False):
     per: float
 
 
-Mock = TypedDict(
-    "Mock",
-    {
-        "$schema": str,
-        "$comment": Json,
-        "name": str,
-        "match": Match,
-        "response": Answering,
-        "responses": List[Answering],
-        "cycle": bool,
-        "times": Optional[int],
-        "limit": Optional[MockLimit],
-        "dialect": str,
-        "strict": bool,
-    },
-    total=False,
-)
+class Mock(TypedDict, total=False):
+    """A mock, for mock(**it).  `$schema` and `$comment` are for files: no keyword is called so."""
+
+    name: str
+    match: Match
+    response: Answering
+    responses: List[Answering]
+    cycle: bool
+    times: Optional[int]
+    limit: Optional[MockLimit]
+    dialect: str
+    strict: bool
 
 
 # === session_methods =========================================================
@@ -52149,7 +52146,8 @@ def no_listening(host: str, port: int, error: Exception) -> OSError:
     """The error of an address that can't be listened on, which it names; its number stays."""
     reason = getattr(error, "strerror", None) or error
     number = getattr(error, "errno", None) or errno.EINVAL
-    return OSError(number, f"can't listen on {host} port {port}: {reason}")
+    instead = "; 0 takes a free port" if number == errno.EADDRINUSE else ""
+    return OSError(number, f"can't listen on {host} port {port}: {reason}{instead}")
 
 
 class SessionView(SessionMethods):
@@ -52777,10 +52775,14 @@ def check_marker(item: Any) -> None:
     """Have the test fail at once whose marker says what can't be followed."""
     import pytest
 
+    marker = item.get_closest_marker("llm")
+    wrong = [repr(value) for value in marker.args] if marker else []
     for name, value in asked_by_marker(item).items():
         if name not in LLM_KEYWORDS or not isinstance(value, bool):
-            told = f"@pytest.mark.llm: found {name}={value!r}, expected {LLM_MARKER.split(':')[0]}"
-            pytest.fail(told, pytrace=False)
+            wrong.append(f"{name}={value!r}")
+    if wrong:
+        told = f"@pytest.mark.llm: found {wrong[0]}, expected {LLM_MARKER.split(':')[0]}"
+        pytest.fail(told, pytrace=False)
 
 
 def leftovers_of(session: Any, item: Any, **more: bool) -> str:

@@ -87,6 +87,10 @@ def test_nested(client):
 def test_nested_unmatched(client):
     client("ping"), client("pang")
 
+@pytest.mark.llm(False)
+def test_marked_without_a_name(llm):
+    pass
+
 def test_asked_for_later(request):
     request.getfixturevalue("llm").mock(**PONG)
 
@@ -143,7 +147,9 @@ def test_a_test_fails_at_its_end_for_what_is_left_over_in_words(pytester: Any) -
         first, hint = failed.pop(name).split("\n")
         assert first == line, name
         assert hint.startswith("(The fixture llm looks for this") and hint.endswith("otherwise.)")
-    assert set(failed) == {"test_own_failure", "test_bad_mock", "test_marked_wrongly"}
+    assert set(failed) == {
+        *("test_own_failure", "test_bad_mock", "test_marked_wrongly", "test_marked_without_a_name")
+    }
     assert "assert 404 == 'pong'" in failed["test_own_failure"]
     sections = dict(reports["test_own_failure"].sections)
     assert "no mock answered POST" in sections["Captured llm call"]
@@ -153,6 +159,7 @@ def test_a_test_fails_at_its_end_for_what_is_left_over_in_words(pytester: Any) -
     assert "mock_server.py" not in failed["test_bad_mock"]
     wrong = "@pytest.mark.llm: found unsued=False, expected llm(unused=True, unmatched=True, "
     assert failed["test_marked_wrongly"].startswith(wrong)
+    assert "found False, expected llm(" in failed["test_marked_without_a_name"]
     assert reports["test_expected_to_fail"].skipped and reports["test_skipped"].skipped
     assert not m.LLM_SESSIONS
 

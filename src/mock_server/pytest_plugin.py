@@ -118,10 +118,14 @@ def check_marker(item: Any) -> None:
     """Have the test fail at once whose marker says what can't be followed."""
     import pytest
 
+    marker = item.get_closest_marker("llm")
+    wrong = [repr(value) for value in marker.args] if marker else []
     for name, value in asked_by_marker(item).items():
         if name not in LLM_KEYWORDS or not isinstance(value, bool):
-            told = f"@pytest.mark.llm: found {name}={value!r}, expected {LLM_MARKER.split(':')[0]}"
-            pytest.fail(told, pytrace=False)
+            wrong.append(f"{name}={value!r}")
+    if wrong:
+        told = f"@pytest.mark.llm: found {wrong[0]}, expected {LLM_MARKER.split(':')[0]}"
+        pytest.fail(told, pytrace=False)
 
 
 def leftovers_of(session: Any, item: Any, **more: bool) -> str:

@@ -55,11 +55,12 @@ func Start(script string, options ...string) (*Server, error) {
 	return server, nil
 }
 
-// Stop stops the server; answers under way have two seconds to finish.
+// Stop stops the server; answers under way have two seconds to finish.  A second one does nothing.
 func (s *Server) Stop() error {
 	s.input.Close()
 	select {
 	case err := <-s.ended:
+		s.ended <- err
 		return err
 	case <-time.After(10 * time.Second):
 		return fmt.Errorf("the mock server at %s does not stop", s.URL)

@@ -83,8 +83,10 @@ func TestAServerStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := server.Stop(); err != nil {
-		t.Error(err)
+	for range []string{"once", "again, as after a deferred Stop"} {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
 	}
 	if answers(server.URL) {
 		t.Error("it still answers")

@@ -22,7 +22,7 @@ RUN_BY: Dict[Tuple[str, str], Tuple[int, str]] = {
     ("README.md", "go"): (1, "tests/test_readme.py"),
     ("README.md", "jsonc"): (1, "tests/test_readme.py"),
     ("README.md", "python"): (3, "tests/test_readme.py"),  # one of them in compat/test_judged.py
-    ("README.md", "sh"): (2, "tests/test_readme.py"),
+    ("README.md", "sh"): (1, "tests/test_readme.py"),
     ("README.md", "text"): (1, "compat/test_judged.py"),
     ("docs/behind-a-gateway.md", "haproxy"): (1, "compat/gateways/test_page.py"),
     ("docs/behind-a-gateway.md", "nginx"): (1, "compat/gateways/test_page.py"),

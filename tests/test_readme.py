@@ -124,11 +124,9 @@ def test_who_speaks_another_protocol_gets_what_the_limits_say(raw: Any) -> None:
         assert found == status and said in body, body
 
 
-def test_its_commands_are_those_that_ci_runs() -> None:
-    tests, record = [block for block in blocks("sh", README) if not block.startswith("curl ")][1::2]
-    ci = (ROOT / ".ci" / "run").read_text("utf-8")
-    assert tests == "python3 -m pip install -r requirements.txt && python3 -m pytest"
-    assert "-r requirements.txt && bounded 600 python3 -m pytest" in ci
+def test_its_commands_that_record_are_those_that_are_tried() -> None:
+    found = [block for block in blocks("sh", README) if not block.startswith("curl ")]
+    (record,) = [block for block in found if block.count("\n")]
     assert record.startswith("mkdir mine\npython3 mock_server.py ")  # see test_recording_page.py
 
 

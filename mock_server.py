@@ -52801,6 +52801,19 @@ def name_of_session(name: str, number: int) -> str:
     return f"{plain}-{number}"
 
 
+def room_of_the_file() -> ModuleType:
+    """This room, as a module of the file that has it welded in."""
+    room: Any = ModuleType(f"{__name__}.pytest_plugin")
+    room.pytest_configure = pytest_configure
+    return room  # type: ignore[no-any-return]
+
+
+# The package may be installed, and pytest started where a copy of the file lies: then the file is
+# what is imported, and the package's entry point asks it for this room.
+if __name__ == "mock_server":
+    sys.modules.setdefault(f"{__name__}.pytest_plugin", room_of_the_file())
+
+
 # === __main__ ================================================================
 # What `python3 mock_server.py` and `python3 -m mock_server` start.
 

@@ -78,11 +78,15 @@ func (s *Server) Session(name string) (Session, error) {
 	return session, session.Control("reset", nil, nil)
 }
 
-// Control posts to the control API of a session, and reads the answer into a value unless that is nil.
+// Control posts to the control API of a session, and reads the answer into a value.  A nil body is
+// none, and of a nil answer nothing is read.
 func (s Session) Control(path string, body, answer any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
+	var text []byte
+	var err error
+	if body != nil {
+		if text, err = json.Marshal(body); err != nil {
+			return err
+		}
 	}
 	response, err := http.Post(s.URL+"/__mock__/"+path, "application/json", bytes.NewReader(text))
 	if err != nil {

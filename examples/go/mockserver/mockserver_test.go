@@ -93,6 +93,29 @@ func TestAServerStops(t *testing.T) {
 	}
 }
 
+func TestASessionSaysWhatWasNeverUsed(t *testing.T) {
+	server, err := Start(script(), "--data", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	session, err := server.Session(t.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Control("verify", nil, nil); err != nil {
+		t.Errorf("nothing is left over, and it says %q", err)
+	}
+	mock := map[string]any{"response": map[string]any{"text": "Hi"}}
+	if err := session.Control("mocks", mock, nil); err != nil {
+		t.Fatal(err)
+	}
+	err = session.Control("verify", nil, nil)
+	if err == nil || !strings.Contains(err.Error(), "never used") {
+		t.Errorf("it says %q", err)
+	}
+}
+
 func TestAServerEndsWithAKilledTest(t *testing.T) {
 	command := exec.Command(os.Args[0])
 	command.Env = append(os.Environ(), "KILL_ME=1")

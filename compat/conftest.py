@@ -4,7 +4,7 @@ to.
     python -m pip install -r compat/requirements.txt && python -m pytest compat
 
 .ci/run has environments of their own for vertexai (requirements-vertexai.txt) and for gateways
-(requirements-gateways.txt).
+(gateways/requirements.txt).
 
 A test module says what is answered in its MOCKS; the fixtures `server` and `guarded` are the
 address of a server with them, for the whole module.

@@ -21,14 +21,16 @@ ALL = "\n".join(PAGES.values())
 RUN_BY: Dict[Tuple[str, str], Tuple[int, str]] = {
     ("README.md", "go"): (1, "tests/test_readme.py"),
     ("README.md", "jsonc"): (1, "tests/test_readme.py"),
-    ("README.md", "python"): (3, "tests/test_readme.py"),  # one of them in compat/test_judged.py
+    # One of them in compat/gateways/test_judged.py.
+    ("README.md", "python"): (3, "tests/test_readme.py"),
     ("README.md", "sh"): (1, "tests/test_readme.py"),
-    ("README.md", "text"): (1, "compat/test_judged.py"),
+    ("README.md", "text"): (1, "compat/gateways/test_judged.py"),
     ("docs/behind-a-gateway.md", "haproxy"): (1, "compat/gateways/test_page.py"),
     ("docs/behind-a-gateway.md", "nginx"): (1, "compat/gateways/test_page.py"),
     ("docs/behind-a-gateway.md", "python"): (4, "compat/gateways/test_page.py"),
     ("docs/behind-a-gateway.md", "text"): (1, "compat/gateways/test_page.py"),
-    ("docs/behind-a-gateway.md", "yaml"): (1, "compat/gateways/test_page.py"),
+    ("docs/behind-a-gateway.md", "json"): (1, "compat/gateways/test_page.py"),
+    ("docs/behind-a-gateway.md", "yaml"): (2, "compat/gateways/test_page.py"),
     ("docs/command-line.md", "sh"): (1, "test_mock_server.py"),
     ("docs/control-api.md", "python"): (1, "tests/test_retold.py"),
     ("docs/cookbook.md", "python"): (17, "tests/test_cookbook.py"),

@@ -6,5 +6,13 @@ from typing import Sequence
 
 from harness import Gateway
 from proxies import PROXIES
+from routers import SglangRouter, VllmRouter
+from translating import LiteLLM, Portkey, Translating
 
 GATEWAYS: Sequence[Gateway] = (*PROXIES,)
+TRANSLATING: Sequence[Translating] = (
+    LiteLLM(),
+    Portkey(),
+    VllmRouter(),
+    SglangRouter(),
+)

@@ -4,27 +4,20 @@ fails without them."""
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any, Dict, Iterator
 
 import pytest
 from checks import GROUPS, mocks
-from harness import SAME, Gateway, Seen, Site, compare
+from harness import SAME, Gateway, Seen, Site, compare, installed
 from rows import GATEWAYS
-
-ASKED_FOR = [name for name in os.environ.get("GATEWAYS", "").split(",") if name]
 
 
 @pytest.fixture(scope="module", params=GATEWAYS, ids=lambda gateway: gateway.name)
 def gateway(request: pytest.FixtureRequest) -> Gateway:
     """One after the other."""
     one: Gateway = request.param
-    if ASKED_FOR and one.name not in ASKED_FOR:
-        pytest.skip(f"{one.name} is not asked for")
-    if not one.found():
-        assert one.name not in ASKED_FOR, f"{one.name} is not installed"
-        pytest.skip(f"{one.name} is not installed")
+    installed(one)
     return one
 
 

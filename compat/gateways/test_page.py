@@ -12,28 +12,34 @@ import pytest
 from conftest import free_port, serving
 from harness import HERE, Gateway
 from pages import blocks, page
-from rows import GATEWAYS
+from rows import GATEWAYS, TRANSLATING
 from seen import PAGE, written
 
-CONFIGS = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg", "yaml": "envoy.yaml"}
+CONFIGS = {
+    "nginx": ["nginx.conf"],
+    "haproxy": ["haproxy.cfg"],
+    "yaml": ["envoy.yaml", "litellm.yaml"],
+    "json": ["portkey.json"],
+}
+FILES = [name for names in CONFIGS.values() for name in names]
 TEXT = page("behind-a-gateway")
 
 
 @pytest.mark.parametrize("language", CONFIGS)
 def test_the_page_has_the_configuration_of_the_tests(language: str) -> None:
-    text = (HERE / CONFIGS[language]).read_text(encoding="utf-8")
-    assert blocks(language, TEXT) == [text.rstrip("\n")]
+    texts = [(HERE / name).read_text(encoding="utf-8") for name in CONFIGS[language]]
+    assert blocks(language, TEXT) == [text.rstrip("\n") for text in texts]
 
 
 def test_the_picture_has_the_upstreams_of_the_configurations() -> None:
     (picture,) = blocks("text", TEXT)
-    for config in CONFIGS.values():
+    for config in FILES:
         text = (HERE / config).read_text(encoding="utf-8")
         assert set(re.findall(r"\b500\d\b", text)) == set(re.findall(r"\b500\d\b", picture))
 
 
 def test_the_page_has_the_tables_of_the_gateways() -> None:
-    assert PAGE.read_text(encoding="utf-8") == written(GATEWAYS), "seen.py writes them"
+    assert PAGE.read_text(encoding="utf-8") == written(GATEWAYS, TRANSLATING), "seen.py writes them"
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS, ids=lambda gateway: gateway.name)

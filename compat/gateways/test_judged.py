@@ -245,7 +245,7 @@ def test_what_portkey_makes_of_it_is_what_the_provider_takes(
 
 def test_the_readmes_example_is_refused_as_it_says(strict: str) -> None:
     litellm = pytest.importorskip("litellm")
-    readme = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
     text = readme.split("## What does your gateway get wrong?")[1]
     program = text.split("```python\n")[1].split("```")[0]
     message = text.split("```text\n")[1].split("```")[0].strip()

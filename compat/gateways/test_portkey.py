@@ -14,6 +14,8 @@ from conftest import free_port, serving
 if "PORTKEY" not in os.environ:
     pytest.skip("no PORTKEY names where it is installed", allow_module_level=True)
 
+pytest.importorskip("openai")
+
 import openai  # noqa: E402
 from by_openai import (  # noqa: E402
     ANSWERS,

@@ -38,6 +38,7 @@ from by_openai import (  # noqa: E402
     whole,
 )
 from harness import running  # noqa: E402
+from translating import LiteLLM  # noqa: E402
 
 
 class Host(NamedTuple):
@@ -229,11 +230,9 @@ def proxy(config: str, folder: Path) -> Iterator[str]:
     """A proxy, which asks nobody for prices and news."""
     port = free_port()
     (folder / "config.yaml").write_text(config, encoding="utf-8")
-    local = ("MODEL_COST_MAP", "ANTHROPIC_BETA_HEADERS", "BLOG_POSTS", "POLICY_TEMPLATES")
-    names = {f"LITELLM_LOCAL_{name}": "True" for name in (*local, "AUTOROUTER_PRESETS")}
     command = [str(PROGRAM), "--config", "config.yaml", "--host", "127.0.0.1", "--port", port]
     url = f"http://127.0.0.1:{port}"
-    with running(command, url, "/health/liveliness", folder, LITELLM_MASTER_KEY=KEY, **names):
+    with running(command, url, LiteLLM.health, folder, **LiteLLM.environment):
         yield url
 
 

@@ -34782,6 +34782,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
     if callable(response.value):
         return Answer(Usual(), 200, Delivery(), function=parse_function(response))
+    if isinstance(response.value, str):
+        response.expected('an object such as {"text": "…"}')
     response.only(RESPONSE_KEYS, NOT_OF_A_RESPONSE)
     forms = forms_of(response)
     status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
@@ -35120,7 +35122,7 @@ ELSEWHERE_IN_A_MOCK: Mapping[str, str] = {
     **dict.fromkeys(RESPONSE_KEYS, 'belongs into "response"'),
     **dict.fromkeys(MATCH_KEYS.keys() & set(RESPONSE_KEYS), 'belongs into "match" or "response"'),
     **dict.fromkeys(("request", "mappings"), "is of WireMock's form; " + FORM_OF_A_MOCK),
-    "fixtures": "is of aimock's form; " + FORM_OF_A_MOCK,
+    "fixtures": "is of aimock's form; --import FILE makes mocks of it",
     "mocks": "a file or a body is a mock, or an array of them, without a name",
 }
 
@@ -51799,23 +51801,18 @@ class MockLimit(TypedDict, total=False):
     per: float
 
 
-Mock = TypedDict(
-    "Mock",
-    {
-        "$schema": str,
-        "$comment": Json,
-        "name": str,
-        "match": Match,
-        "response": Answering,
-        "responses": List[Answering],
-        "cycle": bool,
-        "times": Optional[int],
-        "limit": Optional[MockLimit],
-        "dialect": str,
-        "strict": bool,
-    },
-    total=False,
-)
+class Mock(TypedDict, total=False):
+    """A mock, for mock(**it).  `$schema` and `$comment` are for files: no keyword is called so."""
+
+    name: str
+    match: Match
+    response: Answering
+    responses: List[Answering]
+    cycle: bool
+    times: Optional[int]
+    limit: Optional[MockLimit]
+    dialect: str
+    strict: bool
 
 
 # === session_methods =========================================================
@@ -52191,7 +52188,8 @@ def no_listening(host: str, port: int, error: Exception) -> OSError:
     """The error of an address that can't be listened on, which it names; its number stays."""
     reason = getattr(error, "strerror", None) or error
     number = getattr(error, "errno", None) or errno.EINVAL
-    return OSError(number, f"can't listen on {host} port {port}: {reason}")
+    instead = "; 0 takes a free port" if number == errno.EADDRINUSE else ""
+    return OSError(number, f"can't listen on {host} port {port}: {reason}{instead}")
 
 
 class SessionView(SessionMethods):
@@ -52845,6 +52843,19 @@ def name_of_session(name: str, number: int) -> str:
     """A name for the session of a test, which no other test has."""
     plain = re.sub("[^A-Za-z0-9_.-]+", "-", name)[:80].strip("-")
     return f"{plain}-{number}"
+
+
+def room_of_the_file() -> ModuleType:
+    """This room, as a module of the file that has it welded in."""
+    room: Any = ModuleType(f"{__name__}.pytest_plugin")
+    room.pytest_configure = pytest_configure
+    return room  # type: ignore[no-any-return]
+
+
+# The package may be installed, and pytest started where a copy of the file lies: then the file is
+# what is imported, and the package's entry point asks it for this room.
+if __name__ == "mock_server":
+    sys.modules.setdefault(f"{__name__}.pytest_plugin", room_of_the_file())
 
 
 # === __main__ ================================================================

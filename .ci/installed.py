@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -56,8 +57,12 @@ with tempfile.TemporaryDirectory() as folder:
     test = "def test_it(llm):\n    llm.mock(response={'text': 'x'})\n    llm.verify(unused=False)\n"
     Path(folder, "test_it.py").write_text(test, "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", folder]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    copied = Path(folder, "copied")  # where it is started, the file goes before the package
+    copied.mkdir()
+    shutil.copy(Path(__file__).resolve().parent.parent / "mock_server.py", copied)
+    for place in (folder, str(copied)):
+        done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=60)
+        assert "1 passed" in done.stdout, done.stdout + done.stderr
 for command in COMMANDS:
     assert run(command, "--version").stdout == f"mock_server.py {mock_server.__version__}\n"
     wrong = run(command, "--prot")

@@ -12,7 +12,7 @@ session = server.session("a")
 # What is right.
 ASKED: Match = {"user": {"contains": "a", "not": {"regex": "b"}}, "headers": {"x": None}}
 SAID: Response = {"tool_calls": [{"name": "now", "arguments": {}}], "usage": {"input_tokens": 1}}
-ALL: Mock = {"$comment": "x", "match": ASKED, "response": SAID, "limit": {"requests": 1, "per": 2}}
+ALL: Mock = {"match": ASKED, "response": SAID, "limit": {"requests": 1, "per": 2}}
 
 
 def answer(request: MockRequest) -> Response:
@@ -23,6 +23,7 @@ def answer(request: MockRequest) -> Response:
 server.mock(match=ASKED, response=SAID, times=2, name="a", limit={"requests": 1})
 session.mock({"model": "m", "fields": {"n": 1}}, {"text": "x", "wire": {"coalesce": 2}})
 session.mock(response=answer)
+session.mock(**ALL)
 session.mock(response=lambda request: request.user)
 session.mock(response=lambda request: {"text": request.body["a"]})
 session.mock(responses=[SAID, answer, {"keepalive": {"every": 1}, "parts": [{"text": "x"}]}])

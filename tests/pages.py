@@ -39,7 +39,7 @@ RUN_BY: Dict[Tuple[str, str], Tuple[int, str]] = {
     ("docs/credentials.md", "text"): (1, "tests/test_credentials.py"),
     ("docs/editors.md", "json"): (2, "compat/node/editors.test.js"),
     ("docs/editors.md", "sh"): (4, "tests/test_completions.py"),
-    ("docs/go.md", "go"): (4, "tests/test_examples.py"),
+    ("docs/go.md", "go"): (5, "tests/test_examples.py"),
     ("docs/go.md", "sh"): (2, "tests/test_examples.py"),
     ("docs/go.md", "text"): (1, "tests/test_examples.py"),
     ("docs/kubernetes.md", "sh"): (10, "compat/test_kubernetes.py"),

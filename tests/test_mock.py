@@ -67,7 +67,8 @@ BAD_MOCKS = [
         {"request": {"url": "/x"}, "response": {"status": 200}},
         'request: is of WireMock\'s form; a mock here is {"match": {…}, "response": {…}}',
     ),
-    ({"fixtures": []}, 'fixtures: is of aimock\'s form; a mock here is {"match": {…}, '),
+    ({"fixtures": []}, "fixtures: is of aimock's form; --import FILE makes mocks of it"),
+    ({"response": "x"}, 'response: expected an object such as {"text": "…"}, found "x"'),
     ({"mocks": []}, "mocks: a file or a body is a mock, or an array of them"),
     (
         {"response": {"text": "{{body.messages[0].content}}"}},

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from typing import List
 
-from pages import CURL, PAGES, ROOT, RUN_BY
+from pages import CURL, PAGES, ROOT, RUN_BY, chapter, page
+
+from mock_server import MockServer
 
 BLOCK = re.compile(r"^```(\w*)\n(.+?)\n```$", re.S | re.M)
 STARTS = re.compile(r"(python3 mock_server\.py .+\n?)+")
@@ -29,3 +32,12 @@ def test_each_block_is_run_by_the_tests_of_all_pages_or_by_one_that_is_named() -
 
 def test_the_tests_that_are_named_are_there() -> None:
     assert [file for _, file in RUN_BY.values() if not (ROOT / file).is_file()] == []
+
+
+def test_what_becomes_of_another_servers_mocks_are_mocks(server: MockServer) -> None:
+    """Each stands in a row of a table; what names a file needs that file."""
+    rows = chapter(page("how-do-i"), "## Move from another mock")
+    mocks = [json.loads(mock) for mock in re.findall(r"`(\{.+?\})`", rows) if "@" not in mock]
+    assert len(mocks) == 7
+    for mock in mocks:
+        server.mock(**mock)

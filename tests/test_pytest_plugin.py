@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -166,6 +167,11 @@ def test_a_test_fails_at_its_end_for_what_is_left_over_in_words(pytester: Any) -
     assert failed["test_marked_by_place"].startswith(wrong.replace("unsued=", ""))
     assert reports["test_expected_to_fail"].skipped and reports["test_skipped"].skipped
     assert not m.LLM_SESSIONS
+
+
+def test_a_copy_of_the_file_has_what_an_installed_package_tells_pytest_to_load() -> None:
+    name = m.pytest_configure.__module__.split(".")[0]
+    assert importlib.import_module(f"{name}.pytest_plugin").pytest_configure is m.pytest_configure
 
 
 def test_options_of_the_server_are_a_fixture_and_it_is_closed_at_the_end(pytester: Any) -> None:

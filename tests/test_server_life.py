@@ -47,6 +47,7 @@ def on_a_port_that_is_taken() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=f"can't listen on 127.0.0.1 port {port}: ") as caught:
             MockServer(port, log="text")
+        assert str(caught.value).endswith("; 0 takes a free port")
         assert caught.value.errno == errno.EADDRINUSE
 
 

@@ -18,6 +18,14 @@ const patience = 30 * time.Second
 // object is a JSON object.
 type object = map[string]any
 
+// check ends a test that can't go on.
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // entry is what the journal says of a request, as far as these tests look at it.
 type entry struct {
 	ID     string
@@ -76,13 +84,6 @@ func wait(t *testing.T, session mockserver.Session, count int, ended any) []entr
 	asked := object{"count": count, "ended": ended, "timeout": patience.Seconds()}
 	check(t, session.Control("requests/wait", asked, &found))
 	return found.Requests
-}
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestAnswersArrive(t *testing.T) {

@@ -187,20 +187,15 @@ class MockLimit(TypedDict, total=False):
     per: float
 
 
-Mock = TypedDict(
-    "Mock",
-    {
-        "$schema": str,
-        "$comment": Json,
-        "name": str,
-        "match": Match,
-        "response": Answering,
-        "responses": List[Answering],
-        "cycle": bool,
-        "times": Optional[int],
-        "limit": Optional[MockLimit],
-        "dialect": str,
-        "strict": bool,
-    },
-    total=False,
-)
+class Mock(TypedDict, total=False):
+    """A mock, for mock(**it).  `$schema` and `$comment` are for files: no keyword is called so."""
+
+    name: str
+    match: Match
+    response: Answering
+    responses: List[Answering]
+    cycle: bool
+    times: Optional[int]
+    limit: Optional[MockLimit]
+    dialect: str
+    strict: bool

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import re
+import sys
 from types import ModuleType
 from typing import Any, Dict, Iterator
 
@@ -144,3 +145,16 @@ def name_of_session(name: str, number: int) -> str:
     """A name for the session of a test, which no other test has."""
     plain = re.sub("[^A-Za-z0-9_.-]+", "-", name)[:80].strip("-")
     return f"{plain}-{number}"
+
+
+def room_of_the_file() -> ModuleType:
+    """This room, as a module of the file that has it welded in."""
+    room: Any = ModuleType(f"{__name__}.pytest_plugin")
+    room.pytest_configure = pytest_configure
+    return room  # type: ignore[no-any-return]
+
+
+# The package may be installed, and pytest started where a copy of the file lies: then the file is
+# what is imported, and the package's entry point asks it for this room.
+if __name__ == "mock_server":
+    sys.modules.setdefault(f"{__name__}.pytest_plugin", room_of_the_file())

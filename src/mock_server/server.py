@@ -282,7 +282,8 @@ def no_listening(host: str, port: int, error: Exception) -> OSError:
     """The error of an address that can't be listened on, which it names; its number stays."""
     reason = getattr(error, "strerror", None) or error
     number = getattr(error, "errno", None) or errno.EINVAL
-    return OSError(number, f"can't listen on {host} port {port}: {reason}")
+    instead = "; 0 takes a free port" if number == errno.EADDRINUSE else ""
+    return OSError(number, f"can't listen on {host} port {port}: {reason}{instead}")
 
 
 class SessionView(SessionMethods):

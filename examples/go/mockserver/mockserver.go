@@ -55,11 +55,12 @@ func Start(script string, options ...string) (*Server, error) {
 	return server, nil
 }
 
-// Stop stops the server; answers under way have two seconds to finish.
+// Stop stops the server; answers under way have two seconds to finish.  A second one does nothing.
 func (s *Server) Stop() error {
 	s.input.Close()
 	select {
 	case err := <-s.ended:
+		s.ended <- err
 		return err
 	case <-time.After(10 * time.Second):
 		return fmt.Errorf("the mock server at %s does not stop", s.URL)
@@ -77,11 +78,15 @@ func (s *Server) Session(name string) (Session, error) {
 	return session, session.Control("reset", nil, nil)
 }
 
-// Control posts to the control API of a session, and reads the answer into a value unless that is nil.
+// Control posts to the control API of a session, and reads the answer into a value.  A nil body is
+// none, and of a nil answer nothing is read.
 func (s Session) Control(path string, body, answer any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
+	var text []byte
+	var err error
+	if body != nil {
+		if text, err = json.Marshal(body); err != nil {
+			return err
+		}
 	}
 	response, err := http.Post(s.URL+"/__mock__/"+path, "application/json", bytes.NewReader(text))
 	if err != nil {

@@ -83,11 +83,36 @@ func TestAServerStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := server.Stop(); err != nil {
-		t.Error(err)
+	for range []string{"once", "again, as after a deferred Stop"} {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
 	}
 	if answers(server.URL) {
 		t.Error("it still answers")
+	}
+}
+
+func TestASessionSaysWhatWasNeverUsed(t *testing.T) {
+	server, err := Start(script(), "--data", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	session, err := server.Session(t.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Control("verify", nil, nil); err != nil {
+		t.Errorf("nothing is left over, and it says %q", err)
+	}
+	mock := map[string]any{"response": map[string]any{"text": "Hi"}}
+	if err := session.Control("mocks", mock, nil); err != nil {
+		t.Fatal(err)
+	}
+	err = session.Control("verify", nil, nil)
+	if err == nil || !strings.Contains(err.Error(), "never used") {
+		t.Errorf("it says %q", err)
 	}
 }
 

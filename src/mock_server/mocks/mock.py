@@ -37,7 +37,7 @@ ELSEWHERE_IN_A_MOCK: Mapping[str, str] = {
     **dict.fromkeys(RESPONSE_KEYS, 'belongs into "response"'),
     **dict.fromkeys(MATCH_KEYS.keys() & set(RESPONSE_KEYS), 'belongs into "match" or "response"'),
     **dict.fromkeys(("request", "mappings"), "is of WireMock's form; " + FORM_OF_A_MOCK),
-    "fixtures": "is of aimock's form; " + FORM_OF_A_MOCK,
+    "fixtures": "is of aimock's form; --import FILE makes mocks of it",
     "mocks": "a file or a body is a mock, or an array of them, without a name",
 }
 

@@ -101,6 +101,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
     if callable(response.value):
         return Answer(Usual(), 200, Delivery(), function=parse_function(response))
+    if isinstance(response.value, str):
+        response.expected('an object such as {"text": "…"}')
     response.only(RESPONSE_KEYS, NOT_OF_A_RESPONSE)
     forms = forms_of(response)
     status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)

@@ -18,6 +18,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 import pytest
 
 MOST = 4
+SECONDS_TO_END = 5  # for those that run when somebody ends all of it
 Files = List[List[pytest.Item]]
 
 
@@ -115,25 +116,57 @@ def work(
         run_files(session, files, orders)
 
 
+class Worker(NamedTuple):
+    """A forked process, and the number of the file whose tests it runs."""
+
+    process: Any
+    file: int
+
+
 def told_by_processes(session: pytest.Session, files: Files, number: int) -> Iterator[Telling]:
     """What is told of the tests in these files, which so many processes run."""
     forked = multiprocessing.get_context("fork")
     waiting = iter(range(len(files)))
-    running: Dict[Any, Any] = {}
-    for _ in range(number):
-        here, there = forked.Pipe()
-        told = (session, files, there, [*running, here])
-        running[here] = forked.Process(target=work, args=told, daemon=True)
-        running[here].start()
-        there.close()
-        here.send(next(waiting))
-    while running:
-        for orders in wait(list(running)):
-            yield from map(pickle.loads, orders.recv())  # EOFError: a test has killed its process
-            order = None if session.shouldfail else next(waiting, None)
-            orders.send(order)
-            if order is None:
-                running.pop(orders).join()
+    running: Dict[Any, Worker] = {}
+    try:
+        for _ in range(number):
+            here, there = forked.Pipe()
+            told = (session, files, there, [*running, here])
+            running[here] = Worker(
+                forked.Process(target=work, args=told, daemon=True), next(waiting)
+            )
+            running[here].process.start()
+            there.close()
+            here.send(running[here].file)
+        while running:
+            for orders in wait(list(running)):
+                yield from told_of(session, files, orders, running[orders])
+                order = None if session.shouldfail else next(waiting, None)
+                with contextlib.suppress(OSError):  # of a process that is no more
+                    orders.send(order)
+                process = running.pop(orders).process
+                if order is None:
+                    process.join()
+                else:
+                    running[orders] = Worker(process, order)
+    finally:  # after Ctrl-C, which each of them has got: their tests end what they have started
+        for orders, worker in running.items():
+            orders.close()
+            worker.process.join(SECONDS_TO_END)
+
+
+def told_of(
+    session: pytest.Session, files: Files, orders: Any, worker: Worker
+) -> Iterator[Telling]:
+    """What a process tells of the tests in its file, or that one of them has ended it."""
+    try:
+        kept = orders.recv()
+    except EOFError:
+        worker.process.join()
+        path, code = files[worker.file][0].path, worker.process.exitcode
+        session.shouldfail = f"a test in {path.name} has ended its process, with {code}"
+        return
+    yield from map(pickle.loads, kept)
 
 
 def pytest_runtestloop(session: pytest.Session) -> Optional[bool]:

@@ -33,19 +33,54 @@ def test_skipped() -> None:
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-def test_failures_output_warnings_and_status_are_told(tmp_path: Path) -> None:
-    files = {"conftest.py": CONFTEST, "test_a.py": RIGHT, "test_b.py": WRONG}
-    for name, text in files.items():
-        (tmp_path / name).write_text(text, "utf-8")
-    done = subprocess.run(
+FATAL = """
+import os
+
+def test_fatal() -> None:
+    os._exit(7)
+"""
+LATER = """
+from pathlib import Path
+import time
+import pytest
+
+@pytest.fixture
+def started():
+    yield
+    Path("ended").touch()
+
+def test_later(started) -> None:
+    time.sleep(0.3)
+"""
+
+
+def run_of(folder: Path, *texts: str) -> "subprocess.CompletedProcess[str]":
+    """A run of these files of tests in two processes."""
+    (folder / "conftest.py").write_text(CONFTEST, "utf-8")
+    for letter, text in zip("abc", texts):
+        (folder / f"test_{letter}.py").write_text(text, "utf-8")
+    return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--processes", "2"],
-        cwd=str(tmp_path),
+        cwd=str(folder),
         env={**os.environ, "PYTHONPATH": str(TESTS)},
         stdout=subprocess.PIPE,
         universal_newlines=True,
         timeout=60,
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_test_that_ends_its_process_is_told_and_the_others_clean_up(tmp_path: Path) -> None:
+    done = run_of(tmp_path, FATAL, LATER)
+    assert done.returncode == 1
+    assert "a test in test_a.py has ended its process, with 7" in done.stdout
+    assert "1 passed" in done.stdout
+    assert (tmp_path / "ended").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_failures_output_warnings_and_status_are_told(tmp_path: Path) -> None:
+    done = run_of(tmp_path, RIGHT, WRONG)
     assert done.returncode == 1
     assert "test_b.py F" in done.stdout
     assert "assert os.getpid() == 1" in done.stdout

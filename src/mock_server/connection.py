@@ -11,7 +11,7 @@ from .bodies import Bodies
 from .channel import READ_SIZE, Waiting, moment_of
 from .entries import Asked, Entry, Sent, entry_of
 from .errors import Refused, line_of
-from .gates import Gate, Wanting, Work
+from .gates import FOREIGN_CODE, Gate, Wanting, Work
 from .handshake import sealed
 from .http import Head, begun_head, parse_head
 from .intake import Intake
@@ -271,7 +271,7 @@ class Handler(Intake):
     def workers_for(self, wanting: Wanting) -> Workers:
         """Who does what takes long."""
         core = self.server.core
-        return core.functions if wanting.is_foreign else core.workers
+        return core.functions if wanting is FOREIGN_CODE else core.workers
 
     def refuse(self, request: Request, refused: Refused) -> Tuple[Answered, str]:
         """The answer to a request that is refused, and its coding, whatever the client takes."""

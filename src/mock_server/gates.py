@@ -41,12 +41,10 @@ class Gate:
 
 class Wanting(NamedTuple):
     """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
-    what comes next, which takes long, is done where it delays nobody.  `is_foreign` says that it is
-    code of the user's, which may never come back: it delays only its like."""
+    what comes next, which takes long, is done where it delays nobody."""
 
     gate: Optional[Gate] = None
     timeout: float = 0.0
-    is_foreign: bool = False
 
 
 class Abandoned(Exception):
@@ -54,7 +52,8 @@ class Abandoned(Exception):
 
 
 ASIDE = Wanting()
-FOREIGN_CODE = Wanting(is_foreign=True)
+# As that, but code of the user's, which may never come back: it delays only its like.
+FOREIGN_CODE = Wanting(timeout=float("inf"))
 Result = TypeVar("Result")
 Work = Generator[Wanting, None, Result]  # it yields what it waits for
 

@@ -51962,7 +51962,7 @@ class Presented(type):
     """A class whose help and completions are of what users use, not of what that is made of."""
 
     def __dir__(cls) -> List[str]:
-        return PRESENTED
+        return presented_of(cls)
 
 
 # What is special about every object, what a session has, and what a server has beside that.
@@ -51974,6 +51974,12 @@ PRESENTED = sorted(
         *("start", "serve_forever", "close"),
     }
 )
+
+
+def presented_of(kind: type) -> List[str]:
+    """What is presented of a server's class: of one that is derived, what that brings, too."""
+    derived = kind.__mro__[: kind.__mro__.index(MockServer)]
+    return sorted({*PRESENTED, *(name for one in derived for name in vars(one))})
 
 
 class MockServer(SessionMethods, ThreadingHTTPServer, metaclass=Presented):
@@ -52052,7 +52058,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer, metaclass=Presented):
         return f"<MockServer {self.url}{' (closed)' if self.stopping else ''}>"
 
     def __dir__(self) -> List[str]:
-        return PRESENTED
+        return presented_of(type(self))
 
     @property
     def url(self) -> str:

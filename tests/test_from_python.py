@@ -61,6 +61,12 @@ def test_a_server_and_a_session_say_where_they_are_and_whether_they_are_closed()
     assert "record=[]" in settings and "pace=None" in settings
 
 
+class Derived(MockServer):
+    """A server with something of the user's own."""
+
+    def helper(self) -> None: ...
+
+
 def test_dir_and_help_tell_what_users_use() -> None:
     names = (
         "answer close host mock mocks port release requests reset serve_forever session set_metric"
@@ -76,6 +82,7 @@ def test_dir_and_help_tell_what_users_use() -> None:
     assert not re.search("process_request|begin_to_close|request_queue_size", text)
     assert all(re.search(rf"\b{name}\b", text) for name in public if name not in ("host", "port"))
     assert m.Presented.__dir__(MockServer) == m.PRESENTED
+    assert set(dir(Derived)) == {*dir(MockServer), *vars(Derived)} and "helper" in dir(Derived)
 
 
 def keys_of(kind: Any) -> List[str]:

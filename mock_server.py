@@ -6667,6 +6667,8 @@ class Abandoned(Exception):
 
 
 ASIDE = Wanting()
+# As that, but code of the user's, which may never come back: it delays only its like.
+FOREIGN_CODE = Wanting(timeout=float("inf"))
 Result = TypeVar("Result")
 Work = Generator[Wanting, None, Result]  # it yields what it waits for
 
@@ -38881,11 +38883,8 @@ def own_secrets(request: Request) -> Tuple[str, ...]:
     """The credentials that a request brings, and whose they are, longest first."""
     found: List[str] = []
     for name, value in request.headers.items():
-        if name in ("cookie", "cookie2"):
-            found += (piece.rpartition("=")[2].strip(' "') for piece in value.split(";"))
-            found += (piece.partition("=")[2].strip(' "') for piece in value.split(";"))
-        elif SECRET.fullmatch(name):
-            found += header_secrets(value)
+        if SECRET.fullmatch(name):
+            found += secrets_of_header(name, value)
         elif OWNER_HEADER.fullmatch(name) or names_identity(name) or names_request(name):
             found.append(value.strip())
     for name, value in request.query.items():
@@ -38897,6 +38896,15 @@ def own_secrets(request: Request) -> Tuple[str, ...]:
     found += PROJECT_IN_PATH.findall(request.path)
     found += sent_secrets(request)
     return tuple(sorted(set(filter(None, found)), key=lambda one: (-len(one), one)))
+
+
+def secrets_of_header(name: str, value: str) -> List[str]:
+    """The credentials in a header that is called as one."""
+    if name not in ("cookie", "cookie2"):
+        return header_secrets(value)
+    pieces = value.split(";")
+    found = [piece.rpartition("=")[2].strip(' "') for piece in pieces]
+    return found + [piece.partition("=")[2].strip(' "') for piece in pieces]
 
 
 def header_secrets(value: str) -> List[str]:
@@ -39124,6 +39132,7 @@ def gap_pattern(secret: str, after: str) -> str:
 # Retold: an answer as people read it, made of what is kept of its bytes.  Pure.
 
 
+LEAST_BEGUN = 4  # bytes of a credential that tell something of it
 ANY_CHUNK = 1 << 60  # bytes that a chunk may say it has
 ELEMENT = re.compile(r"<(\w+)>([^<]+)<")  # of XML, as AWS's Query protocol answers
 
@@ -39209,9 +39218,9 @@ def answer_json(entry: Entry) -> Optional[Dict[str, Json]]:
     headers = headers_in(head)
     undone = Undone(headers)
     moments = fed(undone, body, moments)
-    plain = bytes(undone.plain)
-    is_cut = undone.is_cut or out > len(body)
     scrubber = Scrubber(brought_by(asked))
+    plain = without_begun(scrubber, bytes(undone.plain))
+    is_cut = undone.is_cut or out > len(body)
     mask = functools.partial(without_own, scrubber)
     told: Dict[str, Json] = {
         "status": entry.status,
@@ -39238,6 +39247,8 @@ def headers_in(head: bytes) -> Headers:
 
 def stream_kind_of(asked: Asked, headers: Headers, plain: bytes) -> str:
     """The title of the framing in which an answer is a stream; empty for a whole one."""
+    if hides_answer(asked):  # of which fields are shown alone
+        return ""
     content_type = content_type_in(headers).partition(";")[0].strip().lower()
     kind = STREAM_TYPES.get(content_type, "")
     if kind or asked.events_total == 0 or not (asked.call and asked.call.stream):
@@ -39306,19 +39317,27 @@ def told_body(asked: Asked, plain: bytes, is_cut: bool, mask: Masking) -> Json:
     """A body as JSON, as text or, if it is neither, in base64; null for none."""
     if not plain:
         return None
-    hides = asked.wire is not None and asked.wire.hides_body
+    hides = hides_answer(asked)
     try:
         # What is cut off may end in the middle of a character.
         text = codecs.getincrementaldecoder("utf-8")().decode(plain, not is_cut)
     except ValueError:
-        shown = base64.b64encode(plain).decode()
+        shown = base64.b64encode(mask(plain.decode("latin-1")).encode("latin-1")).decode()
         return masked("key", shown) if hides else {"base64": shown}
     text = mask(text)
     try:
         value = parse_json(utf8(text))
     except ValueError:
         return told_credentials(text) if hides else text
-    return kept_fields(value) if hides else value
+    if not hides:
+        return value
+    # What stands in no field may be the credential itself.
+    return kept_fields(value) if isinstance(value, dict) else masked("key", text)
+
+
+def hides_answer(asked: Asked) -> bool:
+    """Whether an answer is full of credentials."""
+    return asked.wire is not None and asked.wire.hides_body
 
 
 def told_credentials(text: str) -> str:
@@ -39340,13 +39359,25 @@ def brought_by(asked: Asked) -> List[str]:
     own: List[str] = []
     for name, value in asked.head.headers.items():
         if SECRET.fullmatch(name):
-            own += header_secrets(value)
+            own += secrets_of_header(name, value)
     return own + [value for name, value in asked.head.query.items() if is_secret_parameter(name)]
 
 
 def without_own(scrubber: Scrubber, text: str) -> str:
     """A text without the credentials of its request."""
     return replaced(text, merged_spans(scrubber.own_spans(text)))
+
+
+def without_begun(scrubber: Scrubber, data: bytes) -> bytes:
+    """Bytes that may be cut off anywhere, without the beginning of such a credential at the end."""
+    for form in scrubber.forms:
+        secret = utf8(form)
+        at = data.find(secret[:LEAST_BEGUN], max(0, len(data) - len(secret) + 1))
+        while at >= 0:
+            if secret.startswith(data[at:]):
+                return data[:at] + utf8(SCRUBBED)
+            at = data.find(secret[:LEAST_BEGUN], at + 1)
+    return data
 
 
 def without_any(scrubber: Scrubber, text: str) -> str:
@@ -43278,6 +43309,7 @@ class Memory:
 
 
 FUNCTION_FAILED = "mock_function_failed"  # the code of the error that the client gets
+LONGEST_PROBLEM = 2000  # characters of what is told of it
 WHAT_IT_RETURNS = 'a response, such as {"text": "…"}, or a text'
 
 
@@ -43301,6 +43333,8 @@ def computed(found: Found, files: MockFiles) -> Found:
 
 def failed_function(found: Found, problem: str) -> Found:
     """The error of a function that gave no answer."""
+    if len(problem) > LONGEST_PROBLEM:  # the journal keeps it, too
+        problem = problem[:LONGEST_PROBLEM] + "…"
     failure = Failure(500, problem.replace("{{", "{{{{"), code=FUNCTION_FAILED)
     if found.wire.has_status:  # where clients read a number (verified for OpenRouter's SDK)
         failure = replace(failure, code=None)
@@ -43315,6 +43349,17 @@ def returned(function: Function, found: Found) -> Mapping[str, Json]:
         value: Any = function.run(request)
     except BaseException as error:  # noqa: BLE001  pytest.fail() and SystemExit end no worker
         raise BadMock(f"{function.told} raised {raised(error, function)}") from None
+    try:
+        return returned_json(function, value)
+    except BadMock:
+        raise
+    except BaseException as error:  # noqa: BLE001  it has methods of its own, which may do anything
+        kind = type(error).__name__
+        raise BadMock(f"{function.told} returned what can't be read: {kind}") from None
+
+
+def returned_json(function: Function, value: Any) -> Mapping[str, Json]:
+    """What a function returned, as the JSON of a response; BadMock if it is none."""
     if isinstance(value, str):
         return {"text": value}
     if hasattr(value, "__await__"):
@@ -43351,7 +43396,10 @@ def read_answer(
 
 def raised(error: BaseException, function: Function) -> str:
     """An error in a line, and the line of the function's own file at which it was raised."""
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except BaseException:  # noqa: BLE001  an error of its own may do anything here
+        text = ""
     told = type(error).__name__ + (f": {text}" if text else "")
     line = line_in(error.__traceback__, function.file)
     if line:
@@ -45776,7 +45824,7 @@ class Answerer:
         if found.is_refusal:
             return self.refused(found.wire, call, brought, is_repeatable), is_repeatable
         if found.answer.function:
-            yield ASIDE
+            yield FOREIGN_CODE
             found = computed(found, self.mocks.files)
         elif is_heavy(found, call):
             yield ASIDE
@@ -47119,6 +47167,7 @@ class Core:
         self.repeats = Repeats()
         self.repeats.forgot = self.journal.take_over
         self.workers = Workers(say=self.log.say)
+        self.functions = Workers(say=self.log.say)  # for those that answer: one may never return
         self.loop = Loop(complain=self.complain)
         self.trimming = Trimming(self.when_quiet)
         self.mocks.freed = self.journal.freed = self.trimming.freed
@@ -47182,6 +47231,7 @@ class Core:
         if self.forwarder:
             self.forwarder.close()
         self.workers.close()
+        self.functions.close()
         self.log.close()
         self.loop.close()
 
@@ -50679,6 +50729,7 @@ class CoreLike(Protocol):
     connection_numbers: "itertools.count[int]"
     tls: "Optional[ssl.SSLContext]"
     workers: Workers
+    functions: Workers
     trimming: Trimming
 
     def raw_of(self, head: Head, body: bytes) -> Optional[AsSent]:
@@ -50936,7 +50987,7 @@ class Channel(Member, BaseHTTPRequestHandler):
         hold.passed = yield from self.wait_for(self.gate, hold.seconds)
         hold.waited = time.monotonic() - since
 
-    def aside(self, work: Callable[[], Value]) -> Waiting[Value]:
+    def aside(self, work: Callable[[], Value], workers: Optional[Workers] = None) -> Waiting[Value]:
         """Have something done in a thread of its own, for it takes long; the client's end is not
         looked for meanwhile."""
         outcome: Any = []
@@ -50946,7 +50997,7 @@ class Channel(Member, BaseHTTPRequestHandler):
             outcome[:] = [value, error]
             self.loop.call(self.woken, mark)
 
-        self.server.core.workers.do(work, tell)
+        (workers or self.server.core.workers).do(work, tell)
         yield None, INFINITE
         value, error = outcome
         if error is None:
@@ -51347,11 +51398,11 @@ class Handler(Intake):
         """What work gives, once it is done; it waits, or is done aside, where it wants to be."""
         found = advanced(work)
         while not isinstance(found, Answered):
-            if found is ASIDE:
-                found = yield from self.aside(functools.partial(advanced, work))
+            if found.gate is None:
+                workers = self.workers_for(found)
+                found = yield from self.aside(functools.partial(advanced, work), workers)
                 continue
             try:
-                assert found.gate
                 yield from self.wait_for(found.gate, found.timeout)
             except Vanished as vanished:
                 # Nobody waits for it any more; what was forwarded is told all the same.
@@ -51359,6 +51410,11 @@ class Handler(Intake):
                 raise GaveUp(str(vanished), answered) if answered else vanished from None
             found = advanced(work)
         return found
+
+    def workers_for(self, wanting: Wanting) -> Workers:
+        """Who does what takes long."""
+        core = self.server.core
+        return core.functions if wanting is FOREIGN_CODE else core.workers
 
     def refuse(self, request: Request, refused: Refused) -> Tuple[Answered, str]:
         """The answer to a request that is refused, and its coding, whatever the client takes."""

@@ -21,6 +21,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 import pytest
 
 MOST = 4
+SECONDS_TO_END = 5.0
 Files = List[List[pytest.Item]]
 
 
@@ -144,28 +145,33 @@ def told_by_processes(session: pytest.Session, files: Files, number: int) -> Ite
     forked = multiprocessing.get_context("fork")
     waiting = iter(range(len(files)))
     running: Dict[Connection, Tuple[ForkProcess, int]] = {}
-    for _ in range(number):
-        here, there = forked.Pipe()
-        told = (session, files, there, [*running, here])
-        process = forked.Process(target=work, args=told, daemon=True)
-        process.start()
-        there.close()
-        running[here] = process, next(waiting)
-        here.send(running[here][1])
-    while running:
-        for orders in wait(list(running)):
-            process, done = running.pop(orders)
-            kept, problem = told_of_file(orders, process)
-            yield from map(pickle.loads, kept)
-            if problem:
-                session.shouldfail = f"{files[done][0].path}: {problem}"
-            order = None if session.shouldfail else next(waiting, None)
-            with contextlib.suppress(BrokenPipeError):
-                orders.send(order)
-            if order is None:
-                process.join()
-            else:
-                running[orders] = process, order
+    try:
+        for _ in range(number):
+            here, there = forked.Pipe()
+            told = (session, files, there, [*running, here])
+            process = forked.Process(target=work, args=told, daemon=True)
+            process.start()
+            there.close()
+            running[here] = process, next(waiting)
+            here.send(running[here][1])
+        while running:
+            for orders in wait(list(running)):
+                process, done = running.pop(orders)
+                kept, problem = told_of_file(orders, process)
+                yield from map(pickle.loads, kept)
+                if problem:
+                    session.shouldfail = f"{files[done][0].path}: {problem}"
+                order = None if session.shouldfail else next(waiting, None)
+                with contextlib.suppress(BrokenPipeError):
+                    orders.send(order)
+                if order is None:
+                    process.join()
+                else:
+                    running[orders] = process, order
+    finally:  # after Ctrl-C, which each of them has got: their tests end what they have started
+        for orders, (process, _) in running.items():
+            orders.close()
+            process.join(SECONDS_TO_END)
 
 
 def pytest_runtestloop(session: pytest.Session) -> Optional[bool]:

@@ -6,11 +6,11 @@ import functools
 import json
 import re
 import threading
-from typing import Any, Callable, List
+from typing import Any, Callable, Dict, List
 from unittest.mock import AsyncMock, Mock
 
 import pytest
-from clients import chat
+from clients import chat, control
 from mocked import texts_of
 from samples import answerer, bytes_of, complaint_of, request_of
 
@@ -116,7 +116,34 @@ def stopped(request: Any) -> Any:
     pytest.fail("not this")
 
 
+class Escaping(Exception):
+    """An error that ends a thread if somebody reads it."""
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+class Trap(Dict[str, Any]):
+    """A response that ends one."""
+
+    def __iter__(self) -> Any:
+        raise KeyboardInterrupt
+
+    keys = __iter__
+
+
+def escaping(request: Any) -> Any:
+    raise Escaping
+
+
+def wordy(request: Any) -> Any:
+    raise ValueError("x" * 100_000)
+
+
 WRONG: List[Any] = [
+    (escaping, rf"function escaping {PLACE} raised Escaping, at .+"),
+    (wordy, rf"function wordy {PLACE} raised ValueError: x{{1000,2000}}…"),
+    (lambda _: Trap(), rf"lambda {PLACE} returned what can't be read: KeyboardInterrupt"),
     (boom, rf"function boom {PLACE} raised KeyError: 'Hi', at {LINE}"),
     (stopped, rf"function stopped {PLACE} raised Failed: not this, at .+"),
     (lambda: "x", rf"lambda {PLACE} raised TypeError: .+ 1 was given"),
@@ -197,25 +224,33 @@ def test_mocks_and_what_was_never_used_are_told_by_the_functions_name() -> None:
     assert f'closest is "{told["name"]}" (added-1): user is "Hi"' in asked(answers).note
 
 
-def test_a_function_is_run_aside_so_that_others_are_answered_meanwhile(server: MockServer) -> None:
-    begun, waits = threading.Event(), threading.Event()
+def test_functions_that_wait_delay_nobody_but_other_functions(server: MockServer) -> None:
+    begun, waits = threading.Semaphore(0), threading.Event()
     threads: List[str] = []
 
     def answer(request: Any) -> str:
         threads.append(threading.current_thread().name)
-        begun.set()
+        begun.release()
         assert waits.wait(10)
         return "late"
 
     server.mock(match={"user": "wait"}, response=answer)
     late: List[str] = []
-    asking = threading.Thread(target=lambda: late.append(chat(server.port, "wait")[1]))
-    asking.start()
-    assert begun.wait(10)
+    asking = [
+        threading.Thread(target=lambda: late.append(chat(server.port, "wait")[1]))
+        for _ in range(m.WORKERS)
+    ]
+    for one in asking:
+        one.start()
+    for _ in asking:
+        assert begun.acquire(timeout=10)
     assert chat(server.port, "now")[1] == "pong"
+    # What takes long itself, as the journal does, has threads of its own.
+    assert control(server.port, "GET", "/requests")[0] == 200
     waits.set()
-    asking.join(10)
-    assert (late, threads) == (["late"], ["worker"])
+    for one in asking:
+        one.join(10)
+    assert (late, threads) == (["late"] * m.WORKERS, ["worker"] * m.WORKERS)
 
 
 def test_a_function_may_name_files_of_the_data_directory(folder: Callable[..., str]) -> None:

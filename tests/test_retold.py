@@ -240,8 +240,37 @@ def test_a_credential_that_an_answer_repeats_is_masked() -> None:
     request, answered = answered_by({"text": f"its key is {KEY}"})
     answered = m.replace(answered, forwarded=m.Forwarded("http://u/v1"))
     assert KEY not in json.dumps(m.answer_json(entry_of_answer(answered, request)))
+    # Nor the first half of one, where an answer is cut off, nor what is in bytes that are no text.
+    for cut in range(4, len(KEY) + 3):
+        request, answered = answered_by({"raw": f": {KEY}"}, headers={"x-api-key": KEY})
+        shown = json.dumps(m.answer_json(entry_of_answer(answered, request, most=cut)))
+        assert '"body": ": ***"' in shown or (cut < 6 and KEY[:4] not in shown), shown
+    request, answered = answered_by(
+        {"raw": "x"}, headers={"x-api-key": KEY, "cookie": "a=sid-1234"}
+    )
+    binary = m.replace(answered.response, body=b"\xff" + KEY.encode())
+    shown = m.answer_json(entry_of_answer(m.replace(answered, response=binary), request))
+    assert shown and base64.b64decode(shown["body"]["base64"]) == b"\xff***"
+    binary = m.replace(answered.response, body=b"it is sid-1234.")
+    shown = m.answer_json(entry_of_answer(m.replace(answered, response=binary), request))
+    assert shown and shown["body"] == "it is ***."
     # Who is no client with that key may read of it, as in the request.
     assert KEY in str(told({"text": KEY}))
+
+
+def test_of_a_token_endpoints_answer_nothing_is_told_but_the_fields() -> None:
+    events = {"content-type": "text/event-stream"}
+    for raw in (
+        f'data: {{"access_token": "{KEY}"}}\n\n',
+        f'["{KEY}"]',
+        f'"{KEY}"',
+        f"access_token={KEY}",
+    ):
+        for headers in ({}, events):
+            spec = {"match": {"operation": "token"}, "response": {"raw": raw, "headers": headers}}
+            request = request_of(m.GoogleToken)
+            found = m.answer_json(entry_of_answer(answerer(spec).answer(request), request))
+            assert KEY not in str(found) and "***" in str(found)
 
 
 def test_the_page_says_what_is_told() -> None:

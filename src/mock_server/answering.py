@@ -14,7 +14,7 @@ from .errors import BadField, Refused
 from .formats.base import WireFormat
 from .formats.echo import echoed
 from .forms import form_problem, plain_form_of
-from .gates import ASIDE, Work, done_here
+from .gates import ASIDE, FOREIGN_CODE, Work, done_here
 from .guard import Guard
 from .ids import share
 from .journal import Journal
@@ -318,7 +318,7 @@ class Answerer:
         if found.is_refusal:
             return self.refused(found.wire, call, brought, is_repeatable), is_repeatable
         if found.answer.function:
-            yield ASIDE
+            yield FOREIGN_CODE
             found = computed(found, self.mocks.files)
         elif is_heavy(found, call):
             yield ASIDE

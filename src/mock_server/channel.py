@@ -49,6 +49,7 @@ class CoreLike(Protocol):
     connection_numbers: "itertools.count[int]"
     tls: "Optional[ssl.SSLContext]"
     workers: Workers
+    functions: Workers
     trimming: Trimming
 
     def raw_of(self, head: Head, body: bytes) -> Optional[AsSent]:
@@ -306,7 +307,7 @@ class Channel(Member, BaseHTTPRequestHandler):
         hold.passed = yield from self.wait_for(self.gate, hold.seconds)
         hold.waited = time.monotonic() - since
 
-    def aside(self, work: Callable[[], Value]) -> Waiting[Value]:
+    def aside(self, work: Callable[[], Value], workers: Optional[Workers] = None) -> Waiting[Value]:
         """Have something done in a thread of its own, for it takes long; the client's end is not
         looked for meanwhile."""
         outcome: Any = []
@@ -316,7 +317,7 @@ class Channel(Member, BaseHTTPRequestHandler):
             outcome[:] = [value, error]
             self.loop.call(self.woken, mark)
 
-        self.server.core.workers.do(work, tell)
+        (workers or self.server.core.workers).do(work, tell)
         yield None, INFINITE
         value, error = outcome
         if error is None:

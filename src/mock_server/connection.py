@@ -11,7 +11,7 @@ from .bodies import Bodies
 from .channel import READ_SIZE, Waiting, moment_of
 from .entries import Asked, Entry, Sent, entry_of
 from .errors import Refused, line_of
-from .gates import ASIDE, Gate, Work
+from .gates import FOREIGN_CODE, Gate, Wanting, Work
 from .handshake import sealed
 from .http import Head, begun_head, parse_head
 from .intake import Intake
@@ -24,6 +24,7 @@ from .sockets import DONT_WAIT, READABLE, Broke, Vanished, has_more
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
 from .transport import answer_steps, coding_of
 from .values import Request
+from .workers import Workers
 
 SMALL_WRITES = 16  # of a stream without pauses, after which it is another's turn
 
@@ -254,11 +255,11 @@ class Handler(Intake):
         """What work gives, once it is done; it waits, or is done aside, where it wants to be."""
         found = advanced(work)
         while not isinstance(found, Answered):
-            if found is ASIDE:
-                found = yield from self.aside(functools.partial(advanced, work))
+            if found.gate is None:
+                workers = self.workers_for(found)
+                found = yield from self.aside(functools.partial(advanced, work), workers)
                 continue
             try:
-                assert found.gate
                 yield from self.wait_for(found.gate, found.timeout)
             except Vanished as vanished:
                 # Nobody waits for it any more; what was forwarded is told all the same.
@@ -266,6 +267,11 @@ class Handler(Intake):
                 raise GaveUp(str(vanished), answered) if answered else vanished from None
             found = advanced(work)
         return found
+
+    def workers_for(self, wanting: Wanting) -> Workers:
+        """Who does what takes long."""
+        core = self.server.core
+        return core.functions if wanting is FOREIGN_CODE else core.workers
 
     def refuse(self, request: Request, refused: Refused) -> Tuple[Answered, str]:
         """The answer to a request that is refused, and its coding, whatever the client takes."""

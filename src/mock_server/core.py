@@ -63,6 +63,7 @@ class Core:
         self.repeats = Repeats()
         self.repeats.forgot = self.journal.take_over
         self.workers = Workers(say=self.log.say)
+        self.functions = Workers(say=self.log.say)  # for those that answer: one may never return
         self.loop = Loop(complain=self.complain)
         self.trimming = Trimming(self.when_quiet)
         self.mocks.freed = self.journal.freed = self.trimming.freed
@@ -126,6 +127,7 @@ class Core:
         if self.forwarder:
             self.forwarder.close()
         self.workers.close()
+        self.functions.close()
         self.log.close()
         self.loop.close()
 

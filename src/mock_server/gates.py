@@ -52,6 +52,8 @@ class Abandoned(Exception):
 
 
 ASIDE = Wanting()
+# As that, but code of the user's, which may never come back: it delays only its like.
+FOREIGN_CODE = Wanting(timeout=float("inf"))
 Result = TypeVar("Result")
 Work = Generator[Wanting, None, Result]  # it yields what it waits for
 

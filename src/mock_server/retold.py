@@ -20,13 +20,14 @@ from .http import header_lines
 from .jsons import parse_json, utf8
 from .kept import Moment
 from .key_lines import is_secret_parameter
-from .keys import merged_spans, replaced
+from .keys import SCRUBBED, merged_spans, replaced
 from .limits import JOURNAL_BODY, Headers, Json
 from .mocks.stream_texts import STREAM_TYPES, TEXT_CUTS, framing_of
-from .recording.scrubbing import Scrubber, TooManySigns, header_secrets
+from .recording.scrubbing import Scrubber, TooManySigns, secrets_of_header
 from .secrets import SECRET, masked
 from .withheld import HIDDEN, kept_fields
 
+LEAST_BEGUN = 4  # bytes of a credential that tell something of it
 ANY_CHUNK = 1 << 60  # bytes that a chunk may say it has
 ELEMENT = re.compile(r"<(\w+)>([^<]+)<")  # of XML, as AWS's Query protocol answers
 
@@ -112,9 +113,9 @@ def answer_json(entry: Entry) -> Optional[Dict[str, Json]]:
     headers = headers_in(head)
     undone = Undone(headers)
     moments = fed(undone, body, moments)
-    plain = bytes(undone.plain)
-    is_cut = undone.is_cut or out > len(body)
     scrubber = Scrubber(brought_by(asked))
+    plain = without_begun(scrubber, bytes(undone.plain))
+    is_cut = undone.is_cut or out > len(body)
     mask = functools.partial(without_own, scrubber)
     told: Dict[str, Json] = {
         "status": entry.status,
@@ -141,6 +142,8 @@ def headers_in(head: bytes) -> Headers:
 
 def stream_kind_of(asked: Asked, headers: Headers, plain: bytes) -> str:
     """The title of the framing in which an answer is a stream; empty for a whole one."""
+    if hides_answer(asked):  # of which fields are shown alone
+        return ""
     content_type = content_type_in(headers).partition(";")[0].strip().lower()
     kind = STREAM_TYPES.get(content_type, "")
     if kind or asked.events_total == 0 or not (asked.call and asked.call.stream):
@@ -209,19 +212,27 @@ def told_body(asked: Asked, plain: bytes, is_cut: bool, mask: Masking) -> Json:
     """A body as JSON, as text or, if it is neither, in base64; null for none."""
     if not plain:
         return None
-    hides = asked.wire is not None and asked.wire.hides_body
+    hides = hides_answer(asked)
     try:
         # What is cut off may end in the middle of a character.
         text = codecs.getincrementaldecoder("utf-8")().decode(plain, not is_cut)
     except ValueError:
-        shown = base64.b64encode(plain).decode()
+        shown = base64.b64encode(mask(plain.decode("latin-1")).encode("latin-1")).decode()
         return masked("key", shown) if hides else {"base64": shown}
     text = mask(text)
     try:
         value = parse_json(utf8(text))
     except ValueError:
         return told_credentials(text) if hides else text
-    return kept_fields(value) if hides else value
+    if not hides:
+        return value
+    # What stands in no field may be the credential itself.
+    return kept_fields(value) if isinstance(value, dict) else masked("key", text)
+
+
+def hides_answer(asked: Asked) -> bool:
+    """Whether an answer is full of credentials."""
+    return asked.wire is not None and asked.wire.hides_body
 
 
 def told_credentials(text: str) -> str:
@@ -243,13 +254,25 @@ def brought_by(asked: Asked) -> List[str]:
     own: List[str] = []
     for name, value in asked.head.headers.items():
         if SECRET.fullmatch(name):
-            own += header_secrets(value)
+            own += secrets_of_header(name, value)
     return own + [value for name, value in asked.head.query.items() if is_secret_parameter(name)]
 
 
 def without_own(scrubber: Scrubber, text: str) -> str:
     """A text without the credentials of its request."""
     return replaced(text, merged_spans(scrubber.own_spans(text)))
+
+
+def without_begun(scrubber: Scrubber, data: bytes) -> bytes:
+    """Bytes that may be cut off anywhere, without the beginning of such a credential at the end."""
+    for form in scrubber.forms:
+        secret = utf8(form)
+        at = data.find(secret[:LEAST_BEGUN], max(0, len(data) - len(secret) + 1))
+        while at >= 0:
+            if secret.startswith(data[at:]):
+                return data[:at] + utf8(SCRUBBED)
+            at = data.find(secret[:LEAST_BEGUN], at + 1)
+    return data
 
 
 def without_any(scrubber: Scrubber, text: str) -> str:

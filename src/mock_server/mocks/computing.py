@@ -24,6 +24,7 @@ from .reading import parse_answer
 from .recordings import MockNode, ReadFile
 
 FUNCTION_FAILED = "mock_function_failed"  # the code of the error that the client gets
+LONGEST_PROBLEM = 2000  # characters of what is told of it
 WHAT_IT_RETURNS = 'a response, such as {"text": "…"}, or a text'
 
 
@@ -47,6 +48,8 @@ def computed(found: Found, files: MockFiles) -> Found:
 
 def failed_function(found: Found, problem: str) -> Found:
     """The error of a function that gave no answer."""
+    if len(problem) > LONGEST_PROBLEM:  # the journal keeps it, too
+        problem = problem[:LONGEST_PROBLEM] + "…"
     failure = Failure(500, problem.replace("{{", "{{{{"), code=FUNCTION_FAILED)
     if found.wire.has_status:  # where clients read a number (verified for OpenRouter's SDK)
         failure = replace(failure, code=None)
@@ -61,6 +64,17 @@ def returned(function: Function, found: Found) -> Mapping[str, Json]:
         value: Any = function.run(request)
     except BaseException as error:  # noqa: BLE001  pytest.fail() and SystemExit end no worker
         raise BadMock(f"{function.told} raised {raised(error, function)}") from None
+    try:
+        return returned_json(function, value)
+    except BadMock:
+        raise
+    except BaseException as error:  # noqa: BLE001  it has methods of its own, which may do anything
+        kind = type(error).__name__
+        raise BadMock(f"{function.told} returned what can't be read: {kind}") from None
+
+
+def returned_json(function: Function, value: Any) -> Mapping[str, Json]:
+    """What a function returned, as the JSON of a response; BadMock if it is none."""
     if isinstance(value, str):
         return {"text": value}
     if hasattr(value, "__await__"):
@@ -97,7 +111,10 @@ def read_answer(
 
 def raised(error: BaseException, function: Function) -> str:
     """An error in a line, and the line of the function's own file at which it was raised."""
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except BaseException:  # noqa: BLE001  an error of its own may do anything here
+        text = ""
     told = type(error).__name__ + (f": {text}" if text else "")
     line = line_in(error.__traceback__, function.file)
     if line:

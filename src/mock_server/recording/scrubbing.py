@@ -60,11 +60,8 @@ def own_secrets(request: Request) -> Tuple[str, ...]:
     """The credentials that a request brings, and whose they are, longest first."""
     found: List[str] = []
     for name, value in request.headers.items():
-        if name in ("cookie", "cookie2"):
-            found += (piece.rpartition("=")[2].strip(' "') for piece in value.split(";"))
-            found += (piece.partition("=")[2].strip(' "') for piece in value.split(";"))
-        elif SECRET.fullmatch(name):
-            found += header_secrets(value)
+        if SECRET.fullmatch(name):
+            found += secrets_of_header(name, value)
         elif OWNER_HEADER.fullmatch(name) or names_identity(name) or names_request(name):
             found.append(value.strip())
     for name, value in request.query.items():
@@ -76,6 +73,15 @@ def own_secrets(request: Request) -> Tuple[str, ...]:
     found += PROJECT_IN_PATH.findall(request.path)
     found += sent_secrets(request)
     return tuple(sorted(set(filter(None, found)), key=lambda one: (-len(one), one)))
+
+
+def secrets_of_header(name: str, value: str) -> List[str]:
+    """The credentials in a header that is called as one."""
+    if name not in ("cookie", "cookie2"):
+        return header_secrets(value)
+    pieces = value.split(";")
+    found = [piece.rpartition("=")[2].strip(' "') for piece in pieces]
+    return found + [piece.partition("=")[2].strip(' "') for piece in pieces]
 
 
 def header_secrets(value: str) -> List[str]:

@@ -43,9 +43,10 @@ def usual_number() -> int:
 
 def number_of_processes(config: pytest.Config, files: Files) -> int:
     """How many there are to be: one where somebody looks on, or where a process can't be forked
-    safely (macOS: multiprocessing, "Contexts and start methods")."""
+    safely (macOS: multiprocessing, "Contexts and start methods"), or pytest-xdist has its own."""
     looks_on = config.getoption("usepdb") or config.getoption("capture") == "no"
-    if looks_on or config.getoption("collectonly") or sys.platform != "linux":
+    has_xdist = config.getoption("dist", "no") != "no" or hasattr(config, "workerinput")
+    if looks_on or has_xdist or config.getoption("collectonly") or sys.platform != "linux":
         return 1
     return min(config.getoption("--processes") or usual_number(), len(files))
 

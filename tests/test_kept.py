@@ -136,6 +136,17 @@ def test_a_repeated_answer_is_told_with_its_own_date_and_id_and_counted_once() -
     assert journal.kept == 0
 
 
+def test_of_a_repeated_answer_that_a_client_left_as_much_is_told_as_was_sent() -> None:
+    journal, repeat = m.Journal(), repeated(5000)
+    sent = m.Sent(20, 0, True)
+    sent.kept = repeat.kept
+    entry = m.Entry("1", 0.0, repeat.asked, sent)
+    journal.add(entry)
+    journal.end(entry, "client_closed")
+    found = told(entry)
+    assert found and found["body"] == "x" * 20 and journal.kept == 0
+
+
 def test_repeats_that_nobody_shows_are_not_counted_when_they_go() -> None:
     journal, repeats = m.Journal(), m.Repeats()
     repeats.forgot = journal.take_over

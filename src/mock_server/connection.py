@@ -117,13 +117,12 @@ class Handler(Intake):
     ) -> Waiting[bool]:
         """Write what a client did not take at once of a repeated answer."""
         self.sent = entry.sent = Sent()
+        self.sent.kept = repeat.kept  # of which as much is shown as was sent
         self.server.core.journal.add(entry, started)
         self.is_busy = True
         ended = "fault"
-        step = repeat.step(data)
-        self.sent.kept.add(step)
         try:
-            yield from self.send_rest(step, taken)
+            yield from self.send_rest(repeat.step(data), taken)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)

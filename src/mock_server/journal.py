@@ -116,7 +116,7 @@ class Journal:
         """Remember one request, which came then by the monotonic clock, unless it is a probe."""
         if entry.asked.is_probe:
             return
-        if self.size:
+        if self.size and entry.sent.kept is NOTHING_KEPT:
             entry.sent.kept = Kept(since, self.has_grown)
         with self.lock:
             if self.repeated:

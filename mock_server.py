@@ -51556,13 +51556,17 @@ class Handler(Intake):
                 yield from self.hold(step)
                 due = 0.0
             elif isinstance(step, Hang):
-                self.is_busy = False  # a shutdown need not wait for it
-                yield from self.wait_for(Gate(), step.seconds)
+                yield from self.hang(step)
                 due = 0.0
             elif isinstance(step, Cut):
                 raise Broke(step.how)
             else:
                 yield TURN, 0.0
+
+    def hang(self, step: Hang) -> Waiting[None]:
+        """Say nothing more, until the client leaves or for as long as the step says."""
+        self.is_busy = False  # a shutdown need not wait for it
+        yield from self.wait_for(Gate(), step.seconds)
 
 
 # === listener ================================================================

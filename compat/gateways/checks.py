@@ -1,8 +1,8 @@
 """What is tried through every gateway.  A group is a dict of cases; a case says in a few words what
 came of it, `as directly` if the same came as without the gateway.
 
-No case sleeps: it waits for the journal, or for bytes.  That nothing comes is told by other
-requests that overtake it (`overtaken`)."""
+No case relies on a pause: it waits for the journal, or for bytes, or asks again (`first_answers`).
+That nothing comes is told by other requests that overtake it (`overtaken`)."""
 
 from __future__ import annotations
 
